@@ -1,0 +1,59 @@
+# Every target sets up what it needs: a virtual environment in .venv, made from pyproject.toml.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help demo test check format generate stress bench docs clean
+
+help:
+	@echo "make demo      the main job on the embedded store: import the sample course, list its videos, show its tree"
+	@echo "make test      all tests, servers included (they are installed, started and stopped by the tests)"
+	@echo "make check     the fast checks: format, lint, types, import rules, generated files"
+	@echo "make format    format the code, generate the synchronous twins and the command's reference"
+	@echo "make stress    the long concurrency runs"
+	@echo "make bench     the benchmarks"
+	@echo "make clean     remove the virtual environment and what was built"
+
+# Debian's python3 comes without the module that makes virtual environments.
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) tools/make_venv.py $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base
+	@$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.base
+	@$(BIN)/python -m pip install -q -e '.[motor]' --group test --group server --group check
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	@$(BIN)/python tools/demo.py
+
+test: $(VENV)/.all check
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(VENV)/.all
+	@$(BIN)/ruff format --check -q . || { echo "not formatted: run make format"; exit 1; }
+	@$(BIN)/ruff check -q .
+	@$(BIN)/python -m tools.generate_sync --check
+	@$(BIN)/python -m tools.command_reference --check
+	@$(BIN)/lint-imports --no-cache --config pyproject.toml >/tmp/lint-imports.$$$$ || { cat /tmp/lint-imports.$$$$; exit 1; }
+	@$(BIN)/mypy
+	@echo "all checks passed"
+
+format: $(VENV)/.all
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+	@$(BIN)/python -m tools.generate_sync
+	@$(BIN)/python -m tools.command_reference
+
+stress: $(VENV)/.all
+	MODULESTORE_STRESS_SECONDS=$${MODULESTORE_STRESS_SECONDS:-60} $(BIN)/python -m pytest -m stress -s
+
+bench: $(VENV)/.all
+	$(BIN)/python -m tools.bench
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
