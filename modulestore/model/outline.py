@@ -1,0 +1,150 @@
+"""Parents and orders of a structure's blocks, worked out from its columns in one pass each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+__all__ = ["Outline"]
+
+Prune = Callable[[int], bool]
+
+
+class Outline:
+    """Who is whose parent, and in which order blocks come. Everything is a position in the columns.
+
+    A structure is a graph, not a tree: a block may have several parents, and damaged ones have cycles,
+    children that are not there, and blocks that nothing leads to. Nothing here fails on them; no block comes
+    twice in any order.
+    """
+
+    def __init__(
+        self,
+        types: Sequence[str],
+        ids: Sequence[str],
+        children: Sequence[Sequence[int] | None],
+        root: int | None,
+    ) -> None:
+        self._types = types
+        self._ids = ids
+        self._children = children
+        self._root = root
+
+    def children(self, position: int) -> tuple[int, ...]:
+        """Children that are there, in order."""
+        size = len(self._ids)
+        return tuple(child for child in self._children[position] or () if child < size)
+
+    @cached_property
+    def parents(self) -> list[tuple[int, ...]]:
+        """Of each block, the blocks that list it as a child, in stored order."""
+        size = len(self._ids)
+        parents: list[tuple[int, ...]] = [()] * size
+        for position, children in enumerate(self._children):
+            for child in children or ():
+                if child < size and parents[child][-1:] != (position,):
+                    parents[child] += (position,)
+        return parents
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Document order: every block that the root leads to, where it is first met going down."""
+        return [] if self._root is None else list(self.preorder(self._root))
+
+    @cached_property
+    def reachable(self) -> frozenset[int]:
+        """The blocks that the root leads to."""
+        return frozenset(self.order)
+
+    def parent(self, position: int) -> int | None:
+        """The parent that stands for all: of those that the root leads to, the least by (type, id), as the
+        platform chooses.
+        """
+        parents = self.parents[position]
+        if len(parents) > 1 or (parents and parents[0] not in self.reachable):
+            inside = [parent for parent in parents if parent in self.reachable]
+            return min(inside, key=lambda at: (self._types[at], self._ids[at]), default=None)
+        return parents[0] if parents else None
+
+    def inheriting_parent(self, position: int) -> int | None:
+        """The parent that settings are inherited from: of several the last in stored order, as for the
+        platform.
+        """
+        parents = self.parents[position]
+        return parents[-1] if parents else None
+
+    def ancestors(self, position: int) -> Iterator[int]:
+        """The blocks that settings are inherited from, nearest first."""
+        seen = {position}
+        parent = self.inheriting_parent(position)
+        while parent is not None and parent not in seen:
+            yield parent
+            seen.add(parent)
+            parent = self.inheriting_parent(parent)
+
+    def path(self, position: int) -> list[int]:
+        """From the root down to the parent that stands for all; empty for the root and for what it does not lead to.
+
+        In a damaged structure with a cycle it begins where it would go round.
+        """
+        if position not in self.reachable:
+            return []
+        path: list[int] = []
+        seen = {position}
+        parent = self.parent(position) if position != self._root else None
+        while parent is not None and parent not in seen:
+            path.append(parent)
+            seen.add(parent)
+            parent = self.parent(parent) if parent != self._root else None
+        return path[::-1]
+
+    def preorder(self, start: int, prune: Prune | None = None) -> Iterator[int]:
+        """Each block before its children; of several parents, the first met counts."""
+        seen: set[int] = set()
+        stack = [start]
+        size = len(self._ids)
+        children = self._children
+        while stack:
+            position = stack.pop()
+            if position in seen:
+                continue
+            seen.add(position)
+            if prune is not None and prune(position):
+                continue
+            yield position
+            below = children[position]
+            if below:
+                stack.extend([child for child in reversed(below) if child < size and child not in seen])
+
+    def postorder(self, start: int, prune: Prune | None = None) -> Iterator[int]:
+        """Each block after its children."""
+        return self._finished(start, prune, 1)
+
+    def topological(self, start: int, prune: Prune | None = None) -> Iterator[int]:
+        """Each block after all its parents that ``start`` leads to; otherwise as near to document order as
+        that allows.
+        """
+        return reversed(list(self._finished(start, prune, -1)))
+
+    def _finished(self, start: int, prune: Prune | None, step: int) -> Iterator[int]:
+        """Post-order that takes children from the first to the last (``step`` 1) or from the last to the
+        first (-1).
+
+        The latter, reversed, is a topological order.
+        """
+        seen = {start}
+        if prune is not None and prune(start):
+            return
+        stack = [(start, iter(self.children(start)[::step]))]
+        while stack:
+            position, below = stack[-1]
+            for child in below:
+                if child in seen:
+                    continue
+                seen.add(child)
+                if prune is None or not prune(child):
+                    stack.append((child, iter(self.children(child)[::step])))
+                    break
+            else:
+                stack.pop()
+                yield position

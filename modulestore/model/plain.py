@@ -1,0 +1,116 @@
+"""A course without versions: what an archive holds, and what an export writes.
+
+Nothing here knows of structure ids, authors or branches' heads. The import turns a :class:`PlainCourse` into
+structures and definitions (``modulestore.model.importing``); the archive format reads and writes it
+(``modulestore.olx``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from modulestore.keys import BlockKey, CourseKey, LibraryKey
+
+__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a reader of an archive worked around.
+
+    Attributes:
+        place: file within the archive, with ``:line`` where it is known.
+        message: what is wrong there.
+        action: what was done about it.
+    """
+
+    place: str
+    message: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlainBlock:
+    """One block: its fields in stored form, by scope.
+
+    Attributes:
+        key: type and id.
+        settings: explicitly set settings-scope fields without ``children``; values in stored form (dates are
+        aware
+            ``datetime``, references are ``[type, id]``, durations and times of day are text, the rest is
+            JSON).
+        content: content-scope fields, in the same form; they go into the definition.
+        children: ordered; None for a type that has none.
+        asides: ``{"aside_type": str, "fields": {…}}`` each.
+    """
+
+    key: BlockKey
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
+    children: Sequence[BlockKey] | None = None
+    asides: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """One static file of a course.
+
+    Attributes:
+        name: the asset's name (the ``block`` part of its key), unique in the course.
+        path: where its bytes are within the archive, ``/``-separated.
+        size: bytes.
+        display_name: the name shown to authors.
+        content_type: MIME type; None when it is not known.
+        locked: only for enrolled learners and staff.
+        import_path: its path below ``static/``, from which an export makes the folders again.
+        thumbnail: name of its thumbnail, when the archive tells.
+    """
+
+    name: str
+    path: str
+    size: int
+    display_name: str
+    content_type: str | None = None
+    locked: bool = False
+    import_path: str | None = None
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCourse:
+    """A course or library as an archive holds it.
+
+    Attributes:
+        key: its key, without branch and version.
+        root: key of the root block (``course/course``, ``library/library``).
+        blocks: the published branch (a library's only one) by key: the tree in document order, root first,
+        then detached
+            blocks.
+        draft_blocks: blocks whose draft differs from, or is missing in, ``blocks``; laid over ``blocks`` they
+        give the draft
+            branch. A parent that only its draft makes list a draft child is here too.
+        draft_roots: how many draft subtrees the archive has.
+        assets: asset metadata of the structure, by asset type, each list sorted by ``filename``.
+        files: static files, sorted by name.
+        problems: what the reader worked around, in the order met.
+    """
+
+    key: CourseKey | LibraryKey
+    root: BlockKey
+    blocks: Mapping[BlockKey, PlainBlock]
+    draft_blocks: Mapping[BlockKey, PlainBlock] = field(default_factory=dict)
+    draft_roots: int = 0
+    assets: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    files: Sequence[PlainFile] = ()
+    problems: Sequence[Problem] = ()
+
+    @property
+    def draft_count(self) -> int:
+        """Blocks that are new on the draft branch, or differ there in more than which children they list."""
+        return sum(
+            key not in self.blocks
+            or replace(block, children=None) != replace(self.blocks[key], children=None)
+            for key, block in self.draft_blocks.items()
+        )
