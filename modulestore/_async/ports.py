@@ -1,0 +1,244 @@
+"""What a storage backend must provide: five small things, and a group of writes that is done whole or not at
+all.
+
+Structures and definitions cross this border as encoded documents, so that a backend neither knows nor cares
+what is in them; index entries, files and records are small and cross it as values. Every backend passes
+``modulestore.testing``'s conformance suite.
+
+A backend raises only errors of :mod:`modulestore.errors`: its driver's own are mapped at its border.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from modulestore._async.waiting import Stream
+from modulestore.keys import AssetKey, ContextKey, VersionId
+from modulestore.model.files import CourseFile
+from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.structure import StructureHeader
+from modulestore.upkeep.steps import DatabaseIndex
+
+__all__ = ["Backend", "Definitions", "Files", "Index", "Record", "Records", "Structures"]
+
+
+class Index(ABC):
+    """Index entries: the only thing that changes."""
+
+    @abstractmethod
+    async def get(self, key: ContextKey, *, ignore_case: bool = False) -> IndexEntry | None:
+        """The entry of a course; None if there is none.
+
+        One round trip; always what the primary has last committed.
+        """
+
+    @abstractmethod
+    async def list(self) -> list[IndexEntry]:
+        """Every entry, sorted by org, course, run."""
+
+    @abstractmethod
+    async def insert(self, entry: IndexEntry) -> None:
+        """Store a new entry, as it is.
+
+        Raises:
+            CourseExists: there is an entry of exactly this org, course and run.
+        """
+
+    @abstractmethod
+    async def swap(
+        self,
+        entry: IndexEntry,
+        expected: Mapping[str, VersionId | None],
+        new: Mapping[str, VersionId],
+        *,
+        search_targets: Mapping[str, str] | None = None,
+    ) -> SwapResult:
+        """Move heads, if every one named in ``expected`` is as it says (None: the branch is not there).
+
+        One atomic statement. Only the branches in ``new``, the search targets given, and ``last_update``
+        change; the latter becomes the later of the server's time and one millisecond after the old.
+
+        Raises:
+            StorageUnavailable: the reply was lost; whether the swap was done is not known.
+        """
+
+    @abstractmethod
+    async def delete(self, entry: IndexEntry) -> bool:
+        """Remove an entry if its heads still are those of ``entry``; whether it did."""
+
+
+class Structures(ABC):
+    """Encoded structures by id. They never change, but for :meth:`relink`."""
+
+    @abstractmethod
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        """The documents that are there. One round trip."""
+
+    @abstractmethod
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        """Store documents that are not there yet; one whose id is there already is left as it is.
+
+        Raises:
+            DocumentTooLarge: before anything is written.
+        """
+
+    @abstractmethod
+    def headers(
+        self, *, original: VersionId | None = None, batch: int = 1000
+    ) -> Stream[Sequence[StructureHeader]]:
+        """Headers of all structures, or of those with one ``original_version``, by id, in batches."""
+
+    @abstractmethod
+    async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
+        """Set ``previous_version`` of structures; how many were there."""
+
+    @abstractmethod
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        """Remove structures; how many were there."""
+
+
+class Definitions(ABC):
+    """Encoded definitions by id. They never change."""
+
+    @abstractmethod
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        """The documents that are there. One round trip."""
+
+    @abstractmethod
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        """Store documents that are not there yet; one whose id is there already is left as it is.
+
+        Raises:
+            DocumentTooLarge: before anything is written.
+        """
+
+    @abstractmethod
+    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+        """Ids of all definitions, in order, in batches."""
+
+    @abstractmethod
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        """Remove definitions; how many were there."""
+
+
+class Files(ABC):
+    """Files of courses, with their bytes."""
+
+    @abstractmethod
+    async def get(self, key: AssetKey) -> CourseFile | None:
+        """Metadata of one file; None if there is none."""
+
+    @abstractmethod
+    async def list(self, course: ContextKey) -> list[CourseFile]:
+        """Metadata of a course's files, sorted by name."""
+
+    @abstractmethod
+    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+        """Store a file, in place of what has its key; what is stored, with digests, length and time.
+
+        ``source`` is read in a worker thread, from where it stands to its end.
+        """
+
+    @abstractmethod
+    async def update(self, file: CourseFile) -> bool:
+        """Set the metadata that may change without new bytes (all but key, length, digests, time); whether it
+        is there.
+        """
+
+    @abstractmethod
+    def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
+        """The bytes of a file from ``start``, ``length`` of them at most, in pieces.
+
+        Raises:
+            AssetNotFound: there is no such file.
+        """
+
+    @abstractmethod
+    async def delete(self, key: AssetKey) -> bool:
+        """Remove a file; whether it was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the library itself must remember.
+
+    Attributes:
+        revision: grows by one with every change; compare-and-swap goes by it.
+        value: anything JSON has, and aware datetimes.
+    """
+
+    kind: str
+    key: str
+    revision: int
+    value: Mapping[str, Any]
+
+
+class Records(ABC):
+    """Small documents by (kind, key): what the library remembers beside the platform's documents."""
+
+    @abstractmethod
+    async def get(self, kind: str, key: str) -> Record | None:
+        """One record; None if there is none."""
+
+    @abstractmethod
+    async def list(self, kind: str) -> list[Record]:
+        """Every record of a kind, by key."""
+
+    @abstractmethod
+    async def put_if_absent(self, kind: str, key: str, value: Mapping[str, Any]) -> bool:
+        """Store a record with revision 1 unless there is one; whether it did."""
+
+    @abstractmethod
+    async def swap(self, record: Record, value: Mapping[str, Any]) -> bool:
+        """Give a record a new value if its revision is still that of ``record``; whether it was."""
+
+    @abstractmethod
+    async def delete(self, record: Record) -> bool:
+        """Remove a record if its revision is still that of ``record``; whether it was."""
+
+
+class Backend(ABC):
+    """A database: the five ports, and what concerns it as a whole.
+
+    Attributes:
+        max_document: bytes that one document may have.
+    """
+
+    index: Index
+    structures: Structures
+    definitions: Definitions
+    files: Files
+    records: Records
+    max_document: int
+
+    @abstractmethod
+    async def is_empty(self) -> bool:
+        """Whether there is no index entry, structure or definition. Creates nothing."""
+
+    @abstractmethod
+    async def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        """Make the database indexes that are missing; the names of those made.
+
+        A backend with a schema of its own makes none.
+        """
+
+    @abstractmethod
+    async def missing_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        """Names of those that :meth:`create_indexes` would make."""
+
+    @abstractmethod
+    def group(self) -> AbstractAsyncContextManager[Backend]:
+        """A backend whose writes belong together.
+
+        Where the database can (SQLite), they become visible together when the context ends, and none is done
+        if it ends with an exception. Elsewhere they are done one by one, in the order given. Either way a
+        reader that goes through the index sees them all or none, as long as the swap comes last.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back connections. The backend cannot be used afterwards; closing twice is no error."""
