@@ -1,0 +1,160 @@
+"""The backend as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from modulestore._async.mongo.collections import Collections
+from modulestore._async.mongo.documents import MongoDefinitions, MongoStructures
+from modulestore._async.mongo.files import MongoFiles
+from modulestore._async.mongo.index import MongoIndex
+from modulestore._async.mongo.records import MongoRecords
+from modulestore._async.mongo.transactions import (
+    ClientTransactions,
+    NoTransactions,
+    Transactions,
+    has_transactions,
+)
+from modulestore._async.ports import Backend
+from modulestore._async.waiting import gather
+from modulestore.errors import InvalidURL
+from modulestore.storage.documents import MAX_DOCUMENT
+from modulestore.storage.mongo.errors import driver_errors
+from modulestore.upkeep.steps import DatabaseIndex
+
+__all__ = ["MongoBackend", "open_database", "open_mongo"]
+
+_DATABASE = "edxapp"
+_PATIENCE = 5000  # milliseconds until a server that does not answer counts as down
+
+
+async def open_mongo(url: str) -> MongoBackend:
+    """The store in the database of a ``mongodb://`` or ``mongodb+srv://`` URL; ``edxapp`` if it names none.
+
+    Writes nothing. A server that cannot be reached is given up after 5 seconds, unless the URL has a
+    ``serverSelectionTimeoutMS`` or ``timeoutMS``.
+
+    Raises:
+        InvalidURL: the driver cannot use it.
+        StorageUnavailable: the server cannot be reached, or does not let us in.
+    """
+    with driver_errors():
+        client = _client(url)
+        try:
+            collections = Collections(client.get_default_database(_DATABASE))
+            hello = await client.admin.command("hello")
+            return MongoBackend(collections, hello, _transactions(client, hello), client)
+        except BaseException:
+            await client.close()
+            raise
+
+
+async def open_database(database: AsyncDatabase[dict[str, Any]]) -> MongoBackend:
+    """The store in a database of the caller's own client, which :meth:`MongoBackend.close` leaves open.
+
+    Raises:
+        StorageUnavailable: the server cannot be reached.
+    """
+    with driver_errors():
+        hello = await database.client.admin.command("hello")
+    return MongoBackend(Collections(database), hello, _transactions(database.client, hello))
+
+
+def _client(url: str) -> AsyncMongoClient[dict[str, Any]]:
+    try:
+        return AsyncMongoClient(url, **_time_limits(url))
+    except (ValueError, TypeError) as error:
+        # So the driver says that a port is no number, or that an option has no such value.
+        hint = "for example mongodb://localhost:27017/edxapp"
+        raise InvalidURL(f"this URL cannot be used: {error}", hint=hint) from error
+
+
+def _transactions(client: AsyncMongoClient[dict[str, Any]], hello: Mapping[str, Any]) -> Transactions:
+    return ClientTransactions(client) if has_transactions(hello) else NoTransactions()
+
+
+def _time_limits(url: str) -> dict[str, Any]:
+    given = {name.lower() for name, _ in parse_qsl(url.partition("?")[2])}
+    limits = {"serverSelectionTimeoutMS": _PATIENCE, "connectTimeoutMS": _PATIENCE}
+    return {} if "timeoutms" in given else {n: ms for n, ms in limits.items() if n.lower() not in given}
+
+
+class MongoBackend(Backend):
+    """A store in MongoDB. Files are kept in the layout *platform*: GridFS.
+
+    Args:
+        collections: of the database.
+        hello: what the server says of itself.
+        transactions: how several writes are done as one.
+        client: closed with the backend, if it is given.
+    """
+
+    def __init__(
+        self,
+        collections: Collections,
+        hello: Mapping[str, Any],
+        transactions: Transactions,
+        client: AsyncMongoClient[dict[str, Any]] | None = None,
+    ) -> None:
+        self._collections = collections
+        self._client = client
+        self.max_document = int(hello.get("maxBsonObjectSize", MAX_DOCUMENT))
+        self.index = MongoIndex(collections)
+        self.structures = MongoStructures(collections, self.max_document)
+        self.definitions = MongoDefinitions(collections, self.max_document)
+        self.files = MongoFiles(collections, transactions)
+        self.records = MongoRecords(collections)
+
+    async def is_empty(self) -> bool:
+        async def has_some(kind: str) -> bool:
+            with driver_errors("database"):
+                found = await self._collections.current(f"modulestore.{kind}").find_one({}, {"_id": 1})
+            return found is not None
+
+        kinds = ("active_versions", "structures", "definitions")
+        return not any(await gather(*(lambda kind=kind: has_some(kind) for kind in kinds)))
+
+    async def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        made = []
+        for index in await self._missing(indexes):
+            options: dict[str, Any] = {name: True for name in ("unique", "sparse") if getattr(index, name)}
+            with driver_errors(f"index {index.name}"):
+                collection = self._collections.current(index.collection)
+                await collection.create_index(list(index.keys), name=index.name, **options)
+            made.append(index.name)
+        return made
+
+    async def missing_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        return [index.name for index in await self._missing(indexes)]
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Backend]:
+        yield self
+
+    async def close(self) -> None:
+        if self._client is not None:
+            with driver_errors():
+                await self._client.close()
+
+    async def _missing(self, indexes: Sequence[DatabaseIndex]) -> list[DatabaseIndex]:
+        there: dict[str, Mapping[str, Any]] = {}
+        for name in {index.collection for index in indexes}:
+            with driver_errors(f"indexes of {name}"):
+                there[name] = await self._collections.current(name).index_information()
+        return [index for index in indexes if not _serves(index, there[index.collection])]
+
+
+def _serves(index: DatabaseIndex, there: Mapping[str, Any]) -> bool:
+    """Whether there is an index of these fields, under whatever name, that is unique if it must be."""
+    return any(
+        [(field, int(direction)) for field, direction in found["key"] if isinstance(direction, (int, float))]
+        == list(index.keys)
+        and (found.get("unique", False) or not index.unique)
+        for found in there.values()
+    )

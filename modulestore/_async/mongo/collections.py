@@ -1,0 +1,69 @@
+"""The collections of a database, each with the options that its readers and writers need."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+
+from modulestore.errors import InvalidURL
+from modulestore.storage.documents import OPTIONS
+
+__all__ = ["Collections", "PlainCollection", "RawCollection"]
+
+PlainCollection: TypeAlias = AsyncCollection[dict[str, Any]]
+RawCollection: TypeAlias = AsyncCollection[RawBSONDocument]
+
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+
+class Collections:
+    """Where the ports find their collections. Writes wait for a majority unless the URL says otherwise.
+
+    Raises:
+        InvalidURL: the URL asks for writes that nobody acknowledges.
+    """
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self.database = database
+        chosen = database.write_concern
+        if not chosen.acknowledged:
+            raise InvalidURL("unacknowledged writes (w=0) would lose edits", hint="leave w out of the URL")
+        self._write_concern = chosen if chosen.document else WriteConcern("majority")
+
+    def current(self, name: str) -> PlainCollection:
+        """One whose reads give what the primary has last committed."""
+        return self.database.get_collection(
+            name,
+            codec_options=OPTIONS,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=self._write_concern,
+        )
+
+    def nearest(self, name: str) -> PlainCollection:
+        """One whose reads go where the client's read preference says."""
+        return self.database.get_collection(name, codec_options=OPTIONS, write_concern=self._write_concern)
+
+    def raw(self, name: str) -> RawCollection:
+        """One of documents as bytes, read where the client's read preference says."""
+        # A collection has the document class of its options, which the driver's annotations do not know.
+        return cast(
+            RawCollection,
+            self.database.get_collection(
+                name,
+                codec_options=_RAW,
+                write_concern=self._write_concern,
+            ),
+        )
+
+    def raw_primary(self, name: str) -> RawCollection | None:
+        """The same read from the primary; None if that is what the client's read preference says anyway."""
+        if self.database.read_preference == ReadPreference.PRIMARY:
+            return None
+        return self.raw(name).with_options(read_preference=ReadPreference.PRIMARY)

@@ -1,0 +1,174 @@
+"""The ports of structures and definitions: documents that go in and out as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from modulestore._async.mongo.collections import Collections, RawCollection
+from modulestore._async.ports import Definitions, Structures
+from modulestore._async.waiting import Stream
+from modulestore.formats.v1 import decode_header, to_object_id, to_version_id
+from modulestore.keys import VersionId
+from modulestore.model.structure import StructureHeader
+from modulestore.storage.documents import check_sizes
+from modulestore.storage.fields import id_of
+from modulestore.storage.mongo.errors import driver_errors
+from modulestore.storage.mongo.queries import after_filter
+
+__all__ = ["MongoDefinitions", "MongoStructures"]
+
+_MOST_BYTES = 16 * 1024 * 1024  # of documents in one message
+_MOST_IDS = 10_000  # in one filter
+_HEADER = ("root", "previous_version", "original_version", "edited_by", "edited_on")
+
+
+class MongoStructures(Structures):
+    """``modulestore.structures``."""
+
+    def __init__(self, collections: Collections, max_document: int) -> None:
+        self._documents = _Documents(collections, "structure", max_document)
+        self._headers = collections.nearest("modulestore.structures")
+
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        return await self._documents.get_many(ids)
+
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        await self._documents.put_many(documents)
+
+    async def headers(
+        self, *, original: VersionId | None = None, batch: int = 1000
+    ) -> Stream[Sequence[StructureHeader]]:
+        of_one = {} if original is None else {"original_version": to_object_id(original)}
+        after = None
+        while True:
+            with driver_errors("structures"):
+                query = self._headers.find(after_filter(after) | of_one, _HEADER, batch_size=batch)
+                found = await query.sort("_id").limit(batch).to_list()
+            if not found:
+                return
+            headers = [decode_header(document) for document in found]
+            yield headers
+            after = headers[-1].id
+
+    async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
+        updates = [
+            UpdateOne(
+                {"_id": to_object_id(version)},
+                {"$set": {"previous_version": None if before is None else to_object_id(before)}},
+            )
+            for version, before in previous.items()
+        ]
+        if not updates:
+            return 0
+        with driver_errors("structures"):
+            result = await self._headers.bulk_write(updates, ordered=False)
+        return result.matched_count
+
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        return await self._documents.delete_many(ids)
+
+
+class MongoDefinitions(Definitions):
+    """``modulestore.definitions``."""
+
+    def __init__(self, collections: Collections, max_document: int) -> None:
+        self._documents = _Documents(collections, "definition", max_document)
+        self._ids = collections.nearest("modulestore.definitions")
+
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        return await self._documents.get_many(ids)
+
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        await self._documents.put_many(documents)
+
+    async def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+        after = None
+        while True:
+            with driver_errors("definitions"):
+                query = self._ids.find(after_filter(after), {"_id": 1}, batch_size=batch)
+                found = await query.sort("_id").limit(batch).to_list()
+            if not found:
+                return
+            ids = [to_version_id(document["_id"]) for document in found]
+            yield ids
+            after = ids[-1]
+
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        return await self._documents.delete_many(ids)
+
+
+class _Documents:
+    """What both collections do alike."""
+
+    def __init__(self, collections: Collections, kind: str, max_document: int) -> None:
+        name = f"modulestore.{kind}s"
+        self._kind = kind
+        self._max_document = max_document
+        self._nearest = collections.raw(name)
+        self._primary = collections.raw_primary(name)
+
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        found = await self._find(self._nearest, ids)
+        missing = [version for version in ids if version not in found]
+        if missing and self._primary is not None:
+            # A secondary may not have got there yet.
+            found.update(await self._find(self._primary, missing))
+        return found
+
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        check_sizes(self._kind, documents, self._max_document)
+        for batch in _batches(documents.values()):
+            with driver_errors(f"{self._kind}s"):
+                try:
+                    await self._nearest.insert_many(batch, ordered=False)
+                except BulkWriteError as error:
+                    if not _only_duplicates(error):
+                        raise
+
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        deleted = 0
+        for chunk in _chunks(ids):
+            with driver_errors(f"{self._kind}s"):
+                result = await self._nearest.delete_many({"_id": {"$in": chunk}})
+            deleted += result.deleted_count
+        return deleted
+
+    async def _find(self, collection: RawCollection, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        found: dict[VersionId, bytes] = {}
+        for chunk in _chunks(ids):
+            with driver_errors(f"{self._kind}s"):
+                # A first batch has 101 documents unless more are asked for.
+                query = collection.find({"_id": {"$in": chunk}}, batch_size=len(chunk) + 1)
+                raw = [bytes(document.raw) for document in await query.to_list()]
+            found.update((id_of(document), document) for document in raw)
+        return found
+
+
+def _chunks(ids: Iterable[VersionId]) -> Iterator[list[ObjectId]]:
+    every = [to_object_id(version) for version in ids]
+    return (every[at : at + _MOST_IDS] for at in range(0, len(every), _MOST_IDS))
+
+
+def _batches(documents: Iterable[bytes]) -> Iterator[list[RawBSONDocument]]:
+    batch: list[RawBSONDocument] = []
+    size = 0
+    for document in documents:
+        if batch and size + len(document) > _MOST_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(RawBSONDocument(document))
+        size += len(document)
+    if batch:
+        yield batch
+
+
+def _only_duplicates(error: BulkWriteError) -> bool:
+    # The collections have no unique index but that of the id.
+    details = error.details or {}
+    codes = {failure.get("code") for failure in details.get("writeErrors", ())}
+    return codes == {11000} and not details.get("writeConcernErrors")

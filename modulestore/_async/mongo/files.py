@@ -1,0 +1,157 @@
+"""The port of files, in the platform's layout: GridFS.
+
+A file is uploaded under an id of its own, and then takes the place of the one before in a transaction. A
+server without transactions (one that is in no replica set) does the same steps one by one: for that moment
+the file is not there, a crash can leave the name without a file, and two uploads of one name must not meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from modulestore._async.mongo.collections import Collections
+from modulestore._async.mongo.transactions import Transactions
+from modulestore._async.ports import Files
+from modulestore._async.waiting import Stream, run_blocking
+from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
+from modulestore.keys import AssetKey, ContextKey
+from modulestore.model.files import CourseFile
+from modulestore.storage.content import file_key, read_piece
+from modulestore.storage.documents import check_range, now
+from modulestore.storage.mongo.errors import driver_errors
+from modulestore.storage.mongo.files import (
+    CHUNK,
+    course_filter,
+    decode_file,
+    encode_file,
+    file_id,
+    metadata_update,
+)
+
+__all__ = ["MongoFiles"]
+
+_SLICE = 8 * CHUNK  # bytes that are sent or fetched at once
+_OF_THE_BYTES = ("uploadDate", "length", "custom_md5", "md5")
+
+
+class MongoFiles(Files):
+    """The GridFS bucket ``fs``."""
+
+    def __init__(self, collections: Collections, transactions: Transactions) -> None:
+        self._files = collections.current("fs.files")
+        self._chunks = collections.current("fs.chunks")
+        self._transactions = transactions
+
+    async def get(self, key: AssetKey) -> CourseFile | None:
+        document = await self._find(key)
+        return None if document is None else decode_file(document, key.course)
+
+    async def list(self, course: ContextKey) -> list[CourseFile]:
+        with driver_errors(str(course)):
+            found = await self._files.find(course_filter(course)).to_list()
+        files = [decode_file(document, course) for document in found]
+        return sorted(files, key=lambda file: (file.key.name, file.key.type))
+
+    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+        upload = ObjectId()
+        try:
+            length, md5 = await self._upload(upload, source, str(file.key))
+            stored = replace(
+                file, key=file_key(file.key), length=length, md5=md5, sha256=None, uploaded_on=now()
+            )
+            await self._switch(stored, upload)
+        except BaseException:
+            await self._forget(upload)
+            raise
+        return stored
+
+    async def update(self, file: CourseFile) -> bool:
+        with driver_errors(str(file.key)):
+            result = await self._files.update_one({"_id": file_id(file.key)}, metadata_update(file))
+        return result.matched_count == 1
+
+    async def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
+        check_range(start, length)
+        document = await self._find(key)
+        if document is None:
+            raise AssetNotFound("there is no such file", place=str(key))
+        size, chunk = decode_file(document, key.course).length, int(document.get("chunkSize") or CHUNK)
+        end = size if length is None else min(size, start + length)
+        while start < end:
+            stop = min(end, (start // chunk + max(1, _SLICE // chunk)) * chunk)
+            for part in await self._fetch(document, start, stop, chunk):
+                yield part
+                start += len(part)
+
+    async def delete(self, key: AssetKey) -> bool:
+        # Without its document nobody finds the chunks, so a crash in between leaves nothing that is wrong.
+        with driver_errors(str(key)):
+            result = await self._files.delete_one({"_id": file_id(key)})
+            await self._chunks.delete_many({"files_id": file_id(key)})
+        return result.deleted_count == 1
+
+    async def _find(self, key: AssetKey) -> dict[str, Any] | None:
+        with driver_errors(str(key)):
+            return await self._files.find_one({"_id": file_id(key)})
+
+    async def _fetch(self, document: Mapping[str, Any], start: int, stop: int, chunk: int) -> Sequence[bytes]:
+        """Bytes from ``start`` to ``stop``, a piece for every chunk; certainly those of this document."""
+        file, place = document["_id"], f"file {document['_id']}"
+        first, last = start // chunk, (stop - 1) // chunk
+        with driver_errors(place):
+            query = self._chunks.find(
+                {"files_id": file, "n": {"$gte": first, "$lte": last}}, {"n": 1, "data": 1}
+            )
+            found = await query.to_list()
+            current = await self._files.find_one({"_id": file})
+        if current is None or any(current.get(name) != document.get(name) for name in _OF_THE_BYTES):
+            # Chunks belong to a name: these may be of the file that is there now.
+            raise Conflict("the file was replaced while it was read", place=place, hint="read it again")
+        chunks = {item["n"]: item["data"] for item in found}
+        parts = []
+        for number in range(first, last + 1):
+            at = number * chunk
+            part = bytes(chunks.get(number, b""))[max(start - at, 0) : stop - at]
+            if len(part) != min(stop, at + chunk) - max(start, at):
+                raise CorruptDocument("bytes of the file are missing", place=f"{place}, chunk {number}")
+            parts.append(part)
+        return parts
+
+    async def _upload(self, upload: ObjectId, source: BinaryIO, place: str) -> tuple[int, str]:
+        md5, length = hashlib.md5(usedforsecurity=False), 0
+        while data := await run_blocking(read_piece, source, _SLICE):
+            md5.update(data)
+            number = length // CHUNK
+            parts = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
+            with driver_errors(place):
+                await self._chunks.insert_many(
+                    [{"files_id": upload, "n": n, "data": part} for n, part in enumerate(parts, number)]
+                )
+            length += len(data)
+        return length, md5.hexdigest()
+
+    async def _switch(self, file: CourseFile, upload: ObjectId) -> None:
+        document = encode_file(file)
+        name = {"files_id": document["_id"]}
+
+        async def steps(session: AsyncClientSession | None) -> None:
+            await self._files.delete_one({"_id": document["_id"]}, session=session)
+            await self._chunks.delete_many(name, session=session)
+            await self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
+            await self._files.insert_one(document, session=session)
+
+        with driver_errors(str(file.key)):
+            await self._transactions.run(steps)
+
+    async def _forget(self, upload: ObjectId) -> None:
+        try:
+            with driver_errors():
+                await self._chunks.delete_many({"files_id": upload})
+        except ModuleStoreError:
+            pass  # nothing points to these chunks; the error that brought us here is the one to report

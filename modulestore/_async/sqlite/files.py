@@ -1,0 +1,56 @@
+"""The port of files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from modulestore._async.ports import Files
+from modulestore._async.sqlite.session import Session
+from modulestore._async.waiting import Stream, run_blocking
+from modulestore.errors import AssetNotFound
+from modulestore.keys import AssetKey, ContextKey
+from modulestore.model.files import CourseFile
+from modulestore.storage.content import set_aside
+from modulestore.storage.documents import check_range
+from modulestore.storage.sqlite import files as statements
+from modulestore.storage.sqlite.schema import SLICE
+
+__all__ = ["SqliteFiles"]
+
+
+class SqliteFiles(Files):
+    """Files of courses. Who reads one gets the same bytes to the end, though it be replaced meanwhile."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, key: AssetKey) -> CourseFile | None:
+        return await self._session.read(statements.get, key)
+
+    async def list(self, course: ContextKey) -> list[CourseFile]:
+        return await self._session.read(statements.list_course, course)
+
+    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+        # The source may be slow: it is read to its end before anybody has to wait for this write.
+        with ExitStack() as stack:
+            content = await run_blocking(stack.enter_context, set_aside(source, SLICE))
+            return await self._session.write(statements.put, file, content)
+
+    async def update(self, file: CourseFile) -> bool:
+        return await self._session.write(statements.update, file)
+
+    async def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
+        check_range(start, length)
+        found = await self._session.read(statements.find_blob, key)
+        if found is None:
+            raise AssetNotFound("there is no such file", place=str(key))
+        blob, size = found
+        end = size if length is None else min(size, start + length)
+        while start < end:
+            data = await self._session.read(statements.read_slice, blob, start, end)
+            yield data
+            start += len(data)
+
+    async def delete(self, key: AssetKey) -> bool:
+        return await self._session.write(statements.delete, key)

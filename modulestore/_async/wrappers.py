@@ -1,0 +1,243 @@
+"""Backends around backends: behaviour is added by wrapping, not by flags.
+
+A wrapper hands every call to one function, which decides what becomes of it. Calls have names: the port and
+the method (``index.swap``), the method alone for the backend's own, ``group.begin`` and ``group.commit``; a
+stream is a call for each of its items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from modulestore._async.ports import Backend, Definitions, Files, Index, Record, Records, Structures
+from modulestore._async.waiting import Call, Stream, closing
+from modulestore.errors import ReadOnlyStore
+from modulestore.keys import AssetKey, ContextKey, VersionId
+from modulestore.model.files import CourseFile
+from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.structure import StructureHeader
+from modulestore.upkeep.steps import DatabaseIndex
+
+__all__ = ["WRITES", "Around", "ReadOnlyBackend", "WrappedBackend"]
+
+T = TypeVar("T")
+
+WRITES = frozenset(
+    {
+        "create_indexes",
+        "definitions.delete_many",
+        "definitions.put_many",
+        "files.delete",
+        "files.put",
+        "files.update",
+        "group.commit",
+        "index.delete",
+        "index.insert",
+        "index.swap",
+        "records.delete",
+        "records.put_if_absent",
+        "records.swap",
+        "structures.delete_many",
+        "structures.put_many",
+        "structures.relink",
+    }
+)
+"""Names of the calls that change something."""
+
+
+class Around(Protocol):
+    """Does a call, or does something else instead, before, or after."""
+
+    async def __call__(self, name: str, call: Call[T], /) -> T: ...
+
+
+class WrappedBackend(Backend):
+    """A backend whose every call goes through ``around``, in groups too."""
+
+    def __init__(self, backend: Backend, around: Around) -> None:
+        self._backend = backend
+        self._around = around
+        self.index = _Index(backend.index, around)
+        self.structures = _Structures(backend.structures, around)
+        self.definitions = _Definitions(backend.definitions, around)
+        self.files = _Files(backend.files, around)
+        self.records = _Records(backend.records, around)
+        self.max_document = backend.max_document
+
+    async def is_empty(self) -> bool:
+        return await self._around("is_empty", self._backend.is_empty)
+
+    async def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        return await self._around("create_indexes", lambda: self._backend.create_indexes(indexes))
+
+    async def missing_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
+        return await self._around("missing_indexes", lambda: self._backend.missing_indexes(indexes))
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Backend]:
+        context = self._backend.group()
+        inner = await self._around("group.begin", context.__aenter__)
+        ended = False
+
+        async def commit() -> None:
+            nonlocal ended
+            ended = True
+            await context.__aexit__(None, None, None)
+
+        try:
+            yield WrappedBackend(inner, self._around)
+            await self._around("group.commit", commit)
+        except BaseException as error:
+            if not ended:
+                await context.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def close(self) -> None:
+        await self._backend.close()
+
+
+class ReadOnlyBackend(WrappedBackend):
+    """Refuses to change anything.
+
+    Args:
+        hint: what the caller can do about it.
+    """
+
+    def __init__(self, backend: Backend, hint: str) -> None:
+        super().__init__(backend, self._refuse)
+        self._hint = hint
+
+    async def _refuse(self, name: str, call: Call[T], /) -> T:
+        if name in WRITES or name == "group.begin":
+            raise ReadOnlyStore("the store is open for reading only", hint=self._hint)
+        return await call()
+
+
+class _Index(Index):
+    def __init__(self, inner: Index, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    async def get(self, key: ContextKey, *, ignore_case: bool = False) -> IndexEntry | None:
+        return await self._around("index.get", lambda: self._inner.get(key, ignore_case=ignore_case))
+
+    async def list(self) -> list[IndexEntry]:
+        return await self._around("index.list", self._inner.list)
+
+    async def insert(self, entry: IndexEntry) -> None:
+        await self._around("index.insert", lambda: self._inner.insert(entry))
+
+    async def swap(
+        self,
+        entry: IndexEntry,
+        expected: Mapping[str, VersionId | None],
+        new: Mapping[str, VersionId],
+        *,
+        search_targets: Mapping[str, str] | None = None,
+    ) -> SwapResult:
+        return await self._around(
+            "index.swap", lambda: self._inner.swap(entry, expected, new, search_targets=search_targets)
+        )
+
+    async def delete(self, entry: IndexEntry) -> bool:
+        return await self._around("index.delete", lambda: self._inner.delete(entry))
+
+
+class _Structures(Structures):
+    def __init__(self, inner: Structures, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        return await self._around("structures.get_many", lambda: self._inner.get_many(ids))
+
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        await self._around("structures.put_many", lambda: self._inner.put_many(documents))
+
+    def headers(
+        self, *, original: VersionId | None = None, batch: int = 1000
+    ) -> Stream[Sequence[StructureHeader]]:
+        return _each(self._around, "structures.headers", self._inner.headers(original=original, batch=batch))
+
+    async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
+        return await self._around("structures.relink", lambda: self._inner.relink(previous))
+
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        return await self._around("structures.delete_many", lambda: self._inner.delete_many(ids))
+
+
+class _Definitions(Definitions):
+    def __init__(self, inner: Definitions, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        return await self._around("definitions.get_many", lambda: self._inner.get_many(ids))
+
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+        await self._around("definitions.put_many", lambda: self._inner.put_many(documents))
+
+    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+        return _each(self._around, "definitions.ids", self._inner.ids(batch=batch))
+
+    async def delete_many(self, ids: Collection[VersionId]) -> int:
+        return await self._around("definitions.delete_many", lambda: self._inner.delete_many(ids))
+
+
+class _Files(Files):
+    def __init__(self, inner: Files, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    async def get(self, key: AssetKey) -> CourseFile | None:
+        return await self._around("files.get", lambda: self._inner.get(key))
+
+    async def list(self, course: ContextKey) -> list[CourseFile]:
+        return await self._around("files.list", lambda: self._inner.list(course))
+
+    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+        return await self._around("files.put", lambda: self._inner.put(file, source))
+
+    async def update(self, file: CourseFile) -> bool:
+        return await self._around("files.update", lambda: self._inner.update(file))
+
+    def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
+        return _each(self._around, "files.read", self._inner.read(key, start=start, length=length))
+
+    async def delete(self, key: AssetKey) -> bool:
+        return await self._around("files.delete", lambda: self._inner.delete(key))
+
+
+class _Records(Records):
+    def __init__(self, inner: Records, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        return await self._around("records.get", lambda: self._inner.get(kind, key))
+
+    async def list(self, kind: str) -> list[Record]:
+        return await self._around("records.list", lambda: self._inner.list(kind))
+
+    async def put_if_absent(self, kind: str, key: str, value: Mapping[str, Any]) -> bool:
+        return await self._around(
+            "records.put_if_absent", lambda: self._inner.put_if_absent(kind, key, value)
+        )
+
+    async def swap(self, record: Record, value: Mapping[str, Any]) -> bool:
+        return await self._around("records.swap", lambda: self._inner.swap(record, value))
+
+    async def delete(self, record: Record) -> bool:
+        return await self._around("records.delete", lambda: self._inner.delete(record))
+
+
+async def _each(around: Around, name: str, stream: Stream[T]) -> Stream[T]:
+    async with closing(stream) as items:
+        while True:
+            try:
+                item = await around(name, items.__anext__)
+            except StopAsyncIteration:
+                return
+            yield item

@@ -1,0 +1,103 @@
+"""A few fields of a large encoded document, without decoding the rest of it.
+
+A structure of a big course has a megabyte of blocks behind a header of 200 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import bson
+from bson.errors import BSONError
+
+from modulestore.errors import CorruptDocument
+from modulestore.formats.v1 import decode_header, document_id
+from modulestore.keys import VersionId
+from modulestore.model.structure import StructureHeader
+from modulestore.storage.documents import OPTIONS
+
+__all__ = ["fields_of", "header_of", "id_of"]
+
+_HEADER = {"_id", "root", "previous_version", "original_version", "edited_by", "edited_on"}
+_LEADING_ID = b"\x07_id\0"
+# Bytes of a value by type; others say their own length.
+_FIXED = {
+    0x01: 8,  # double
+    0x06: 0,  # undefined
+    0x07: 12,  # ObjectId
+    0x08: 1,  # boolean
+    0x09: 8,  # time
+    0x0A: 0,  # null
+    0x10: 4,  # int32
+    0x11: 8,  # timestamp
+    0x12: 8,  # int64
+    0x13: 16,  # decimal
+    0x7F: 0,  # greatest key
+    0xFF: 0,  # least key
+}
+# What comes on top of the length that a value begins with.
+_ON_TOP = {
+    0x02: 4,  # string
+    0x03: 0,  # document
+    0x04: 0,  # array
+    0x05: 5,  # bytes
+    0x0D: 4,  # code
+    0x0E: 4,  # symbol
+    0x0F: 0,  # code with variables
+}
+
+
+def id_of(document: bytes) -> VersionId:
+    """The id of an encoded structure or definition.
+
+    Raises:
+        CorruptDocument: it has none.
+    """
+    # First, as the platform and we write it.
+    if document[4:9] == _LEADING_ID and len(document) > 21:
+        return VersionId(document[9:21])
+    return document_id(document)
+
+
+def header_of(document: bytes) -> StructureHeader:
+    """The header of an encoded structure.
+
+    Raises:
+        CorruptDocument: a field is missing or is not what it should be.
+    """
+    return decode_header(fields_of(document, _HEADER))
+
+
+def fields_of(document: bytes, names: Collection[str]) -> dict[str, Any]:
+    """The top-level fields of these names, as far as they are there.
+
+    Raises:
+        CorruptDocument: it is no BSON.
+    """
+    try:
+        elements = b"".join(_elements(document, {name.encode() for name in names}))
+        return bson.decode((len(elements) + 5).to_bytes(4, "little") + elements + b"\0", OPTIONS)
+    except (BSONError, ValueError, KeyError, IndexError) as error:
+        raise CorruptDocument(f"unreadable document: {error!r}") from error
+
+
+def _elements(document: bytes, names: Collection[bytes]) -> Iterator[bytes]:
+    if int.from_bytes(document[:4], "little") != len(document) or not document.endswith(b"\0"):
+        raise ValueError("cut off")
+    at, end = 4, len(document) - 1
+    while at < end:
+        kind = document[at]
+        name_end = document.index(0, at + 1)
+        value = name_end + 1
+        if kind in _FIXED:
+            after = value + _FIXED[kind]
+        elif kind == 0x0B:  # regular expression: two texts
+            after = document.index(0, document.index(0, value) + 1) + 1
+        else:
+            after = value + int.from_bytes(document[value : value + 4], "little") + _ON_TOP[kind]
+        if not value <= after <= end:
+            raise ValueError("a length is wrong")
+        if document[at + 1 : name_end] in names:
+            yield document[at:after]
+        at = after

@@ -1,0 +1,1 @@
+"""What the MongoDB backend has without colour: error mapping, queries, and the form of GridFS documents."""

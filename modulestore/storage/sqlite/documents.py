@@ -1,0 +1,128 @@
+"""Statements on structures and definitions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal
+
+from modulestore.formats.v1 import relinked
+from modulestore.keys import BlockKey, VersionId
+from modulestore.model.structure import StructureHeader
+from modulestore.storage.fields import header_of
+from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
+
+__all__ = [
+    "definition_ids",
+    "delete_many",
+    "get_many",
+    "headers",
+    "put_definitions",
+    "put_structures",
+    "relink",
+]
+
+Table = Literal["structures", "definitions"]
+
+_MOST_VARIABLES = 500  # in one statement; the limit is that of the SQLite that Python is linked with
+
+
+def get_many(
+    connection: sqlite3.Connection, table: Table, ids: Collection[VersionId]
+) -> dict[VersionId, bytes]:
+    """The documents that are there."""
+    found: dict[VersionId, bytes] = {}
+    for chunk in _chunks(ids):
+        query = f"SELECT id, document FROM {table} WHERE id IN ({_marks(chunk)})"
+        found.update(
+            (VersionId(version), document)
+            for version, document in connection.execute(query, chunk).fetchall()
+        )
+    return found
+
+
+def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> None:
+    """Store structures that are not there yet."""
+    statement = """
+        INSERT INTO structures (id, previous, original, root_type, root_id, edited_by, edited_on, document)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+    """
+    for version, document in documents.items():
+        header = header_of(document)
+        connection.execute(
+            statement,
+            (
+                version,
+                header.previous_version,
+                header.original_version,
+                header.root.type,
+                header.root.id,
+                header.edited_by,
+                milliseconds(header.edited_on),
+                document,
+            ),
+        )
+
+
+def put_definitions(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> None:
+    """Store definitions that are not there yet."""
+    statement = "INSERT INTO definitions (id, document) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+    connection.executemany(statement, documents.items())
+
+
+def headers(
+    connection: sqlite3.Connection, original: VersionId | None, after: bytes, most: int
+) -> list[StructureHeader]:
+    """The next headers by id, of all structures or of those with one original."""
+    of_one = "" if original is None else "original = :original AND"
+    rows = connection.execute(
+        "SELECT id, root_type, root_id, previous, original, edited_by, edited_on FROM structures"
+        f" WHERE {of_one} id > :after ORDER BY id LIMIT :most",
+        {"original": original, "after": after, "most": most},
+    ).fetchall()
+    return [
+        StructureHeader(
+            VersionId(version),
+            BlockKey(root_type, root_id),
+            None if previous is None else VersionId(previous),
+            VersionId(original),
+            edited_by,
+            from_milliseconds(edited_on),
+        )
+        for version, root_type, root_id, previous, original, edited_by, edited_on in rows
+    ]
+
+
+def definition_ids(connection: sqlite3.Connection, after: bytes, most: int) -> list[VersionId]:
+    """The next ids."""
+    query = "SELECT id FROM definitions WHERE id > ? ORDER BY id LIMIT ?"
+    return [VersionId(version) for (version,) in connection.execute(query, (after, most)).fetchall()]
+
+
+def relink(connection: sqlite3.Connection, previous: Mapping[VersionId, VersionId | None]) -> int:
+    """Set what comes before structures; how many were there."""
+    done = 0
+    for version, before in previous.items():
+        row = connection.execute("SELECT document FROM structures WHERE id = ?", (version,)).fetchone()
+        if row is not None:
+            connection.execute(
+                "UPDATE structures SET previous = ?, document = ? WHERE id = ?",
+                (before, relinked(row[0], before), version),
+            )
+            done += 1
+    return done
+
+
+def delete_many(connection: sqlite3.Connection, table: Table, ids: Collection[VersionId]) -> int:
+    """Remove documents; how many were there."""
+    statements = ((f"DELETE FROM {table} WHERE id IN ({_marks(chunk)})", chunk) for chunk in _chunks(ids))
+    return sum(connection.execute(statement, chunk).rowcount for statement, chunk in statements)
+
+
+def _chunks(ids: Collection[VersionId]) -> Iterator[list[VersionId]]:
+    every = list(ids)
+    return (every[at : at + _MOST_VARIABLES] for at in range(0, len(every), _MOST_VARIABLES))
+
+
+def _marks(chunk: Collection[VersionId]) -> str:
+    return ",".join("?" * len(chunk))

@@ -1,0 +1,54 @@
+"""A store on a Motor database, against the conformance suite."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import MongoClient
+
+from modulestore._async.motor import open_motor
+from modulestore._async.ports import Backend
+from modulestore.errors import StorageUnavailable
+from modulestore.testing._async.conformance import AsyncBackendSuite
+from modulestore.testing.samples import COURSE, new_file
+
+Client = AsyncIOMotorClient[dict[str, Any]]
+
+
+@pytest.fixture
+async def clients() -> AsyncIterator[list[Client]]:
+    """Motor clients of a test, to be closed when it is over."""
+    clients: list[Client] = []
+    yield clients
+    for client in clients:
+        client.close()
+
+
+class TestMotor(AsyncBackendSuite):
+    """MongoDB by way of Motor."""
+
+    @pytest.fixture
+    def place(self, mongodb_url: str, clients: list[Client]) -> tuple[str, list[Client]]:
+        return mongodb_url, clients
+
+    async def open(self, place: tuple[str, list[Client]]) -> Backend:
+        url, clients = place
+        clients.append(AsyncIOMotorClient(url))
+        return await open_motor(clients[-1].get_default_database())
+
+    async def put_raw_entry(self, place: tuple[str, list[Client]], document: Mapping[str, Any]) -> None:
+        with MongoClient[dict[str, Any]](place[0]) as client:
+            client.get_default_database()["modulestore.active_versions"].insert_one(dict(document))
+
+    async def test_closed_backend_cannot_be_used(self, place: tuple[str, list[Client]]) -> None:
+        """The client is its owner's, and stays open; but one that its owner has closed is our error."""
+        backend = await self.open(place)
+        await backend.close()
+        assert await backend.index.get(COURSE) is None
+        place[1][-1].close()
+        with pytest.raises(StorageUnavailable):
+            await backend.files.put(new_file(), io.BytesIO(b"data"))
