@@ -1,0 +1,29 @@
+"""What every test can use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.servers"]
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("stress", deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio: pymongo's client needs it."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sample_course() -> str:
+    """The folder of the project's own sample course."""
+    return str(Path(__file__).resolve().parent.parent / "docs" / "examples" / "sample-course")
