@@ -97,7 +97,7 @@ class PlainCourse:
         problems: what the reader worked around, in the order met.
     """
 
-    key: CourseKey | LibraryKey
+    key: ContextKey
     root: BlockKey
     blocks: Mapping[BlockKey, PlainBlock]
     draft_blocks: Mapping[BlockKey, PlainBlock] = field(default_factory=dict)
