@@ -136,18 +136,20 @@ def test_an_entry_of_a_library_and_one_of_long_ago() -> None:
     assert course.key == CourseKey("O", "C", "library"), "a run may be called library"
 
 
+OID = ObjectId(b"0123456789ab")
+
+
 def old_block(**changes: Any) -> dict[str, Any]:
-    block = {"block_type": "html", "block_id": "h", "definition": ObjectId(), "fields": {}}
+    block = {"block_type": "html", "block_id": "h", "definition": OID, "fields": {}}
     return {**block, **changes}
 
 
 def old_structure(*blocks: dict[str, Any], **changes: Any) -> bytes:
-    oid = ObjectId()
     document = {
-        "_id": oid,
+        "_id": OID,
         "root": ["html", "h"],
         "previous_version": None,
-        "original_version": oid,
+        "original_version": OID,
         "edited_by": 1,
         "edited_on": datetime(2014, 1, 1, tzinfo=UTC),
         "blocks": list(blocks),
@@ -227,7 +229,7 @@ def test_headers_and_ids_without_the_rest() -> None:
     [
         b"",
         b"not bson at all",
-        bson.encode({"_id": ObjectId()}),
+        bson.encode({"_id": OID}),
         old_structure({"block_type": "html"}),
         old_structure(old_block(fields={"children": [["one"]]})),
         old_structure(root=["course"]),
@@ -240,7 +242,7 @@ def test_unreadable_structures(document: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [b"", b"\x05\x00\x00\x00\x00", bson.encode({"_id": ObjectId(), "edit_info": 3})]
+    "document", [b"", b"\x05\x00\x00\x00\x00", bson.encode({"_id": OID, "edit_info": 3})]
 )
 def test_unreadable_definitions_and_headers(document: bytes) -> None:
     with pytest.raises(CorruptDocument):

@@ -1,0 +1,71 @@
+"""From a URL to a store: the only place, beside the backends themselves, that names one of them."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from modulestore._async.mongo import open_mongo
+from modulestore._async.ports import Backend
+from modulestore._async.sqlite import open_sqlite
+from modulestore._async.store import AsyncStore
+from modulestore.errors import InvalidURL
+
+__all__ = ["connect_async"]
+
+_HINT = "for example sqlite:///courses.db or mongodb://localhost:27017/edxapp"
+
+
+async def connect_async(url: str, *, must_exist: bool = False) -> AsyncStore:
+    """A store on the database of a URL. Never writes: a database is made at the first write.
+
+    Args:
+        url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, ``sqlite:///:memory:``, or a
+            ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``). ``?writes=yes``
+            allows writing to a database that was written by an Open edX platform.
+        must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
+
+    Raises:
+        InvalidURL: the URL names no store.
+        StoreNotFound: with ``must_exist``.
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme == "sqlite":
+        return AsyncStore(await _sqlite(url, must_exist))
+    if scheme in ("mongodb", "mongodb+srv"):
+        plain, writes_allowed = _own_options(url)
+        return AsyncStore(await open_mongo(plain), writes_allowed=writes_allowed)
+    raise InvalidURL(f"{_shown(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
+
+
+async def _sqlite(url: str, must_exist: bool) -> Backend:
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.netloc or not path.startswith("/") or path == "/":
+        raise InvalidURL(
+            f"{_shown(url)} names no file", hint="three slashes for a relative path, four for an absolute one"
+        )
+    if parts.query or parts.fragment:
+        raise InvalidURL(f"{_shown(url)}: a SQLite store takes no options", hint=_HINT)
+    return await open_sqlite(path[1:], must_exist=must_exist)
+
+
+def _own_options(url: str) -> tuple[str, bool]:
+    """The URL as the driver takes it, and whether writing to a platform's database is allowed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InvalidURL(f"{_shown(url)}: {error}", hint=_HINT) from error
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    writes = [value.lower() for name, value in options if name == "writes"]
+    if any(value not in ("yes", "no") for value in writes):
+        raise InvalidURL(f"{_shown(url)}: writes is yes or no")
+    kept = urlencode([(name, value) for name, value in options if name != "writes"], safe=":/,")
+    return urlunsplit(parts._replace(query=kept)), "yes" in writes
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be a password, and not longer than a message should be."""
+    head, at, tail = url.rpartition("@")
+    scheme, slashes, _ = head.partition("//")
+    shown = f"{scheme}{slashes}…@{tail}" if at and slashes else url
+    return repr(shown if len(shown) <= 100 else shown[:99] + "…")

@@ -1,0 +1,193 @@
+"""The store: what authoring and learning services, the command and programs that walk courses work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from modulestore._async.importing import Importer
+from modulestore._async.ports import Backend
+from modulestore._async.preparing import apply_steps, pending_steps
+from modulestore._async.reading import find_entry, find_head, head_as_of, load_content, load_structures
+from modulestore.errors import InvalidInput
+from modulestore.formats import v1
+from modulestore.keys import VersionId, as_course_key
+from modulestore.model.course import Block, Course
+from modulestore.model.importing import ImportReport
+from modulestore.model.index import IndexEntry
+from modulestore.model.summary import CourseSummary, shown_branch, summarize
+from modulestore.model.values import Author, Progress
+from modulestore.upkeep.steps import PendingStep
+
+__all__ = ["AsyncStore"]
+
+# Structures that a list of courses holds in memory at a time.
+_SUMMARY_BATCH = 16
+
+
+class AsyncStore:
+    """Courses and libraries in one database.
+
+    Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
+    used from several tasks at once.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        writes_allowed: bool = False,
+        now: Callable[[], datetime] | None = None,
+        ids: Iterator[VersionId] | None = None,
+    ) -> None:
+        """A store on a backend.
+
+        Args:
+            writes_allowed: whether a database with a platform's documents may be written to.
+            now: the clock; aware, cut to milliseconds by the store. Default: the machine's.
+            ids: where new ids come from. Default: as MongoDB makes them.
+        """
+        self._backend = backend
+        self._writes_allowed = writes_allowed
+        self._clock = now or (lambda: datetime.now(UTC))
+        self._ids = ids or iter(v1.new_version_id, None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give back connections. Courses that were opened stay usable."""
+        await self._backend.close()
+
+    async def open(
+        self,
+        key: object,
+        *,
+        branch: str | None = None,
+        version: VersionId | str | None = None,
+        as_of: datetime | None = None,
+    ) -> Course:
+        """A snapshot of one version of a course or library.
+
+        Without more than a key it is the head of the published branch (of a course that was never published,
+        the draft; of a library, its only branch). A key may itself name a branch and a version.
+
+        Args:
+            key: a course or library key, or anything whose text is one.
+            branch: ``draft``, ``published`` or ``library``.
+            version: id of a structure; then neither branch nor index is looked at.
+            as_of: the newest version of the branch that is not younger than this (an aware datetime).
+
+        Cost: two round trips, the index and the structure; one with ``version``; with ``as_of`` two more, and
+        one more for every thousand versions.
+
+        Raises:
+            InvalidKey, CourseNotFound, BranchNotFound, VersionNotFound: there is no such thing.
+            CorruptDocument: the stored version cannot be read.
+        """
+        course_key = as_course_key(key)
+        wanted = VersionId.parse(version) if isinstance(version, str) else version or course_key.version
+        if wanted is not None:
+            if as_of is not None:
+                raise InvalidInput("give a version or a moment, not both", place=str(course_key))
+            structure = (await load_structures(self._backend, [wanted]))[wanted]
+            # A key that names nothing but a version has no names to show; it is shown as it is.
+            return Course(course_key if course_key.org is None else course_key.bare, structure)
+        entry = await find_entry(self._backend, course_key)
+        name, head = find_head(entry, course_key, branch)
+        if as_of is not None:
+            if as_of.tzinfo is None:
+                raise InvalidInput("as_of needs a time zone", place=str(course_key))
+            head = await head_as_of(self._backend, head, as_of)
+        structure = (await load_structures(self._backend, [head]))[head]
+        return Course(entry.key, structure, name)
+
+    async def load_content(self, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
+        """Content-scope fields (HTML, problem XML …) of blocks, in their order. One round trip, however many
+        blocks.
+
+        Raises:
+            DefinitionNotFound, CorruptDocument: the database is damaged.
+        """
+        return await load_content(self._backend, blocks)
+
+    async def courses(self) -> list[CourseSummary]:
+        """Every course and library, sorted by org, course, run.
+
+        Reads the head of each: one round trip per 16 courses.
+        """
+        entries = await self._backend.index.list()
+        summaries = []
+        for start in range(0, len(entries), _SUMMARY_BATCH):
+            summaries += await self._summaries(entries[start : start + _SUMMARY_BATCH])
+        return summaries
+
+    async def _summaries(self, entries: list[IndexEntry]) -> list[CourseSummary]:
+        heads = [entry.heads[branch] if (branch := shown_branch(entry)) else None for entry in entries]
+        documents = await self._backend.structures.get_many({head for head in heads if head is not None})
+        return [
+            summarize(entry, v1.decode_structure(documents[head]) if head in documents else None)
+            for entry, head in zip(entries, heads, strict=True)
+        ]
+
+    async def import_course(
+        self,
+        path: str | Path,
+        *,
+        key: object = None,
+        author: Author = -1,
+        strict: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Store a course or library from an archive (``.tar.gz`` or a folder), whole or not at all.
+
+        Into an existing course it replaces both heads: blocks that the archive lacks leave them, and stay in
+        history. What is equal to what is there is shared with it; an archive that changes nothing makes no
+        version.
+
+        Args:
+            key: the course to import into; None for the one that the archive names.
+            author: recorded with what is new; -1 is the platform's number for a command.
+            strict: refuse an archive in which anything has to be worked around.
+            dry_run: write nothing; report what would be.
+            progress: called with what is being done, how much of it is done, and how much there is.
+
+        Raises:
+            InvalidArchive, InvalidCourse, InvalidKey, DocumentTooLarge: the archive cannot be stored.
+            ProblemsFound: with ``strict``.
+            ReadOnlyStore, InvalidAuthor: this database is not to be written to so.
+            HeadMoved: somebody else kept on changing the course meanwhile.
+            StorageUnavailable, StorageFull, CommitUnknown: the database failed; only after the last may it
+            have been done.
+        """
+        importer = Importer(
+            backend=self._backend,
+            author=author,
+            writes_allowed=self._writes_allowed,
+            now=self._now,
+            ids=self._ids,
+            progress=progress or (lambda what, done, total: None),
+        )
+        course_key = None if key is None else as_course_key(key)
+        return await importer.run(path, key=course_key, strict=strict, dry_run=dry_run)
+
+    async def pending_upgrade(self) -> list[PendingStep]:
+        """The migration steps that have something to do in this database. Changes nothing."""
+        return await pending_steps(self._backend)
+
+    async def upgrade(self) -> list[PendingStep]:
+        """Do the migration steps that have something to do; what was done."""
+        return await apply_steps(self._backend)
+
+    def _now(self) -> datetime:
+        now = self._clock().astimezone(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)

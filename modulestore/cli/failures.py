@@ -1,0 +1,61 @@
+"""How an error ends the command."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from modulestore.cli.output import as_json_value
+from modulestore.errors import (
+    Conflict,
+    InvalidInput,
+    ModuleStoreError,
+    NotFound,
+    ProblemsFound,
+    StorageError,
+)
+
+__all__ = ["exit_code", "report_failure"]
+
+_EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (InvalidInput, 2),
+    (NotFound, 3),
+    (Conflict, 4),
+    (StorageError, 5),
+    (ProblemsFound, 6),
+)
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code that this error means."""
+    if isinstance(error, typer.TyperException):
+        return error.exit_code
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def report_failure(error: ModuleStoreError | typer.TyperException, *, as_json: bool) -> None:
+    """Say on standard error what went wrong: one line and what to do next, or one JSON value."""
+    if isinstance(error, ModuleStoreError):
+        details = {
+            "type": type(error).__name__,
+            "message": error.message,
+            "place": error.place,
+            "hint": error.hint,
+        }
+        if isinstance(error, ProblemsFound):
+            details["problems"] = as_json_value(error.problems)
+    else:
+        hint = "`modulestore --help` lists commands and options"
+        details = {"type": "UsageError", "message": error.format_message(), "place": None, "hint": hint}
+    if as_json:
+        print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
+        return
+    place = f"{details['place']}: " if details["place"] else ""
+    print(f"modulestore: {place}{details['message']}", file=sys.stderr)
+    if isinstance(error, ProblemsFound):
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+    if details["hint"]:
+        print(f"  {details['hint']}", file=sys.stderr)

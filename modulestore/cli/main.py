@@ -1,0 +1,65 @@
+"""The command's frame: its options, its commands, and how an error becomes a clear line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from modulestore.cli import importing, reading, upkeep
+from modulestore.cli.failures import exit_code, report_failure
+from modulestore.cli.settings import DEFAULT_URL, URL_VARIABLE, Settings
+from modulestore.errors import ModuleStoreError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="modulestore",
+    help="Course content in immutable versions, on SQLite or MongoDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _settings(
+    context: typer.Context,
+    store: Annotated[
+        str, typer.Option("--store", envvar=URL_VARIABLE, metavar="URL", help="The store to work with.")
+    ] = DEFAULT_URL,
+) -> None:
+    context.obj = Settings(store)
+
+
+app.command("import")(importing.import_)
+app.command("courses")(reading.courses)
+app.command("tree")(reading.tree)
+app.command("blocks")(reading.blocks)
+app.command("show")(reading.show)
+app.command("upgrade")(upkeep.upgrade)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code.
+
+    0 done, 1 unexpected failure, 2 usage or invalid input, 3 not found, 4 conflict, 5 storage unavailable or
+    full, 6 problems found.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        return app(words, standalone_mode=False) or 0
+    except (ModuleStoreError, typer.TyperException) as error:
+        report_failure(error, as_json=as_json)
+        return exit_code(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever reads our output has enough of it; what Python still holds for them must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

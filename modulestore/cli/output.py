@@ -1,0 +1,76 @@
+"""What commands print: JSON for programs, text for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from modulestore import ProgressCallback
+
+__all__ = ["as_json_value", "console", "print_json", "progress_bar", "since"]
+
+_UNBOUNDED = 100_000
+
+
+def console() -> Console:
+    """Standard output for people: colours on a terminal only, and no line cut or broken where it is piped."""
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    return Console(highlight=False, soft_wrap=True, width=width)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on standard output."""
+    json.dump(as_json_value(value), sys.stdout, ensure_ascii=False, indent=2)
+    print()
+
+
+def as_json_value(value: object) -> Any:
+    """Any value of the library as JSON has it: keys and ids as text, times in ISO 8601 with ``Z``."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime):
+        return (
+            value.astimezone(UTC)
+            .isoformat(timespec="milliseconds")
+            .replace(".000", "")
+            .replace("+00:00", "Z")
+        )
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json_value(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): as_json_value(item) for name, item in value.items()}
+    if type(value) in (list, tuple) or isinstance(value, Set):
+        return [as_json_value(item) for item in value]  # type: ignore[attr-defined]
+    return str(value)
+
+
+def since(moment: datetime) -> str:
+    """A time as people read it, to the minute."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCallback]:
+    """A callback that shows progress on standard error, if that is a terminal."""
+    err = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines in which the cells of a column start at the same place; the last column is as long as it is."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)] if rows else []
+    return [
+        "  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]])
+        for row in rows
+    ]
