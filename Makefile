@@ -40,7 +40,7 @@ check: $(VENV)/.all
 	@$(BIN)/ruff check -q .
 	@$(BIN)/python -m tools.generate_sync --check
 	@$(BIN)/python -m tools.command_reference --check
-	@$(BIN)/lint-imports --no-cache --config pyproject.toml >/tmp/lint-imports.$$$$ || { cat /tmp/lint-imports.$$$$; exit 1; }
+	@report=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$report"; exit 1; }
 	@$(BIN)/mypy
 	@echo "all checks passed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from modulestore._async.mongo import open_mongo
+from modulestore._async.mongo import DriverDatabase, open_database, open_mongo
 from modulestore._async.ports import Backend
 from modulestore._async.sqlite import open_sqlite
 from modulestore._async.store import AsyncStore
@@ -15,19 +15,23 @@ __all__ = ["connect_async"]
 _HINT = "for example sqlite:///courses.db or mongodb://localhost:27017/edxapp"
 
 
-async def connect_async(url: str, *, must_exist: bool = False) -> AsyncStore:
+async def connect_async(url: str | DriverDatabase, *, must_exist: bool = False) -> AsyncStore:
     """A store on the database of a URL. Never writes: a database is made at the first write.
 
     Args:
         url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, ``sqlite:///:memory:``, or a
-            ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``). ``?writes=yes``
-            allows writing to a database that was written by an Open edX platform.
+            ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``), where
+            ``?writes=yes`` allows writing to a database that was written by an Open edX platform. Or a
+            database of the caller's own pymongo client, which the store leaves open (Motor's:
+            `modulestore.motor`).
         must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
 
     Raises:
         InvalidURL: the URL names no store.
         StoreNotFound: with ``must_exist``.
     """
+    if not isinstance(url, str):
+        return AsyncStore(await open_database(url))
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
         return AsyncStore(await _sqlite(url, must_exist))

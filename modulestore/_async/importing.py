@@ -75,7 +75,7 @@ class Importer:
         for _ in range(_TRIES):
             entry = await self.backend.index.get(plain.key, ignore_case=True)
             if entry is not None and entry.key != plain.key:
-                # Spelled otherwise in the store: links and slugs follow the key, so it is read as that course.
+                # Spelled otherwise in the store. Links and slugs follow the key: it is read as that course.
                 plain = await run_blocking(read_course, tree, key=entry.key)
             plan = await self._plan(plain, entry)
             uploads = await self._uploads(plan.key, plain, tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from modulestore._sync.mongo import open_mongo
+from modulestore._sync.mongo import DriverDatabase, open_database, open_mongo
 from modulestore._sync.ports import Backend
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
@@ -16,19 +16,23 @@ __all__ = ["connect"]
 _HINT = "for example sqlite:///courses.db or mongodb://localhost:27017/edxapp"
 
 
-def connect(url: str, *, must_exist: bool = False) -> Store:
+def connect(url: str | DriverDatabase, *, must_exist: bool = False) -> Store:
     """A store on the database of a URL. Never writes: a database is made at the first write.
 
     Args:
         url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, ``sqlite:///:memory:``, or a
-            ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``). ``?writes=yes``
-            allows writing to a database that was written by an Open edX platform.
+            ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``), where
+            ``?writes=yes`` allows writing to a database that was written by an Open edX platform. Or a
+            database of the caller's own pymongo client, which the store leaves open (Motor's:
+            `modulestore.motor`).
         must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
 
     Raises:
         InvalidURL: the URL names no store.
         StoreNotFound: with ``must_exist``.
     """
+    if not isinstance(url, str):
+        return Store(open_database(url))
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
         return Store(_sqlite(url, must_exist))

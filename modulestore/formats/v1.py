@@ -18,6 +18,7 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 from modulestore.errors import CorruptDocument
+from modulestore.formats.encoding import OPTIONS, fields_of
 from modulestore.keys import BlockKey, CourseKey, LibraryKey, VersionId
 from modulestore.model.branches import branch_name, stored_name
 from modulestore.model.definition import Definition
@@ -50,8 +51,13 @@ __all__ = [
 SCHEMA_VERSION = 1
 _LIBRARY_RUN = "library"
 
-_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HEADER = {"_id", "root", "previous_version", "original_version", "edited_by", "edited_on"}
+_LEADING_ID = b"\x07_id\0"
+
+_RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument, tz_aware=True, tzinfo=UTC
+)
 
 
 def to_object_id(version: VersionId) -> ObjectId:
@@ -184,7 +190,7 @@ def decode_structure(document: bytes) -> Structure:
     """
     decoded: dict[str, Any] = {}
     try:
-        decoded = bson.decode(document, _OPTIONS)
+        decoded = bson.decode(document, OPTIONS)
         header = _header(decoded)
         blocks = decoded["blocks"]
         types = [block["block_type"] for block in blocks]
@@ -230,7 +236,7 @@ def encode_structure(structure: Structure) -> bytes:
         document["assets"] = structure.assets
     if structure.thumbnails is not None:
         document["thumbnails"] = structure.thumbnails
-    return bson.encode(document, codec_options=_OPTIONS)
+    return bson.encode(document, codec_options=OPTIONS)
 
 
 def _stored_block(structure: Structure, position: int) -> dict[str, Any]:
@@ -275,11 +281,9 @@ def decode_header(document: bytes | Mapping[str, Any]) -> StructureHeader:
     Raises:
         CorruptDocument: a field is missing or is not what it should be.
     """
-    fields: Mapping[str, Any] = {}
     try:
-        fields = RawBSONDocument(document, _RAW_OPTIONS) if isinstance(document, bytes) else document
-        return _header(fields)
-    except (BSONError, KeyError, TypeError, AttributeError, ValueError) as error:
+        return _header(fields_of(document, _HEADER) if isinstance(document, bytes) else document)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _corrupt("structure", None, error) from error
 
 
@@ -295,17 +299,10 @@ def _header(fields: Mapping[str, Any]) -> StructureHeader:
     )
 
 
-_RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
-    document_class=RawBSONDocument, tz_aware=True, tzinfo=UTC
-)
-
-
 def relinked(document: bytes, previous: VersionId | None) -> bytes:
     """The same structure document with another ``previous_version``, everything else byte for byte."""
     raw = RawBSONDocument(document, _RAW_OPTIONS)
-    fields = {
-        name: _optional_oid(previous) if name == "previous_version" else value for name, value in raw.items()
-    }
+    fields = {name: _optional_oid(previous) if name == "previous_version" else raw[name] for name in raw}
     return bson.encode(fields, codec_options=_RAW_OPTIONS)
 
 
@@ -315,9 +312,12 @@ def document_id(document: bytes) -> VersionId:
     Raises:
         CorruptDocument: it has none.
     """
+    # First, as the platform and we write it.
+    if document[4:9] == _LEADING_ID and len(document) > 21:
+        return VersionId(document[9:21])
     try:
-        return to_version_id(RawBSONDocument(document, _RAW_OPTIONS)["_id"])
-    except (BSONError, KeyError, AttributeError) as error:
+        return to_version_id(fields_of(document, {"_id"})["_id"])
+    except (KeyError, AttributeError) as error:
         raise _corrupt("document", None, error) from error
 
 
@@ -338,7 +338,7 @@ def encode_definition(definition: Definition) -> bytes:
         },
         "schema_version": SCHEMA_VERSION,
     }
-    return bson.encode(document, codec_options=_OPTIONS)
+    return bson.encode(document, codec_options=OPTIONS)
 
 
 def decode_definition(document: bytes) -> Definition:
@@ -349,7 +349,7 @@ def decode_definition(document: bytes) -> Definition:
     """
     decoded: dict[str, Any] = {}
     try:
-        decoded = bson.decode(document, _OPTIONS)
+        decoded = bson.decode(document, OPTIONS)
         info = decoded["edit_info"]
         return Definition(
             id=to_version_id(decoded["_id"]),

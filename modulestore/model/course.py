@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 
 from modulestore.errors import BlockNotFound, InvalidKey
@@ -35,12 +37,13 @@ class Course:
         structure: the version itself.
     """
 
-    __slots__ = ("branch", "key", "structure")
+    __slots__ = ("_linked", "branch", "key", "structure")
 
     def __init__(self, key: ContextKey, structure: Structure, branch: str | None = None) -> None:
         self.key = key
         self.structure = structure
         self.branch = branch
+        self._linked: list[Block] | None = None
 
     def __repr__(self) -> str:
         return f"<Course {self.key} {self.branch or 'version'} {self.version}>"
@@ -119,12 +122,13 @@ class Course:
         Detached blocks have no place in that order. Those of a detached type come, by id, when that type is
         asked for.
         """
+        order = self.structure.outline.order
+        if type is None:
+            return map(self._all().__getitem__, order)
         types = self.structure.types
-        if type is not None and is_detached(type):
-            yield from (block for block in self.detached if block.type == type)
-        for position in self.structure.outline.order:
-            if type is None or types[position] == type:
-                yield Block(self, position)
+        inside = (Block(self, position) for position in order if types[position] == type)
+        outside = self.detached if is_detached(type) else ()
+        return chain((block for block in outside if block.type == type), inside)
 
     def walk(
         self,
@@ -145,9 +149,10 @@ class Course:
         """
         outline = self.structure.outline
         at = self.root._position if start is None else self[start]._position
-        test = None if prune is None else lambda position: prune(Block(self, position))
+        block = self._all().__getitem__ if start is None else partial(Block, self)
+        test = None if prune is None else lambda position: prune(block(position))
         walks = {"pre": outline.preorder, "post": outline.postorder, "topological": outline.topological}
-        return (Block(self, position) for position in walks[order](at, test))
+        return map(block, walks[order](at, test))
 
     @property
     def detached(self) -> Sequence[Block]:
@@ -168,18 +173,40 @@ class Course:
         detached = {block._position for block in self.detached}
         return self._sorted(at for at in range(len(structure)) if at not in reachable and at not in detached)
 
+    def _all(self) -> list[Block]:
+        """Every block by position, made and linked once: who walks over all of them meets each several times,
+        as itself, as a child and as a parent.
+        """
+        if self._linked is None:
+            outline = self.structure.outline
+            blocks = [Block(self, position) for position in range(len(self))]
+            at = blocks.__getitem__
+            for block, children, parents in zip(blocks, outline.below, outline.parents, strict=True):
+                block._children = tuple(map(at, children))
+                block._parents = tuple(map(at, parents))
+            self._linked = blocks
+        return self._linked
+
     def _sorted(self, positions: Iterable[int]) -> list[Block]:
         return [Block(self, at) for at in sorted(positions, key=self.structure.key)]
 
 
 class Block:
-    """One block of a version. Blocks are equal when they are the same block of the same version."""
+    """One block of a version. Blocks are equal when they are the same block of the same version.
 
-    __slots__ = ("_position", "course")
+    Attributes:
+        course: the version that it is a block of.
+        type: ``video``, ``vertical`` …
+    """
+
+    __slots__ = ("_children", "_parents", "_position", "course", "type")
 
     def __init__(self, course: Course, position: int) -> None:
         self.course = course
+        self.type = course.structure.types[position]
         self._position = position
+        self._children: tuple[Block, ...] | None = None
+        self._parents: tuple[Block, ...] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Block):
@@ -195,11 +222,6 @@ class Block:
 
     def __repr__(self) -> str:
         return f"<Block {self.type}/{self.id} of {self.course.key}>"
-
-    @property
-    def type(self) -> str:
-        """Block type: ``video``, ``vertical`` …"""
-        return self.course.structure.types[self._position]
 
     @property
     def id(self) -> str:
@@ -251,14 +273,18 @@ class Block:
         return self.course.structure.definitions[self._position]
 
     @property
-    def children(self) -> list[Block]:
+    def children(self) -> tuple[Block, ...]:
         """Children in order; one that the version does not have is left out."""
-        return [Block(self.course, at) for at in self.course.structure.outline.children(self._position)]
+        if self._children is not None:
+            return self._children
+        return tuple(Block(self.course, at) for at in self.course.structure.outline.children(self._position))
 
     @property
-    def parents(self) -> list[Block]:
+    def parents(self) -> tuple[Block, ...]:
         """Every block that lists this one as a child, in stored order."""
-        return [Block(self.course, at) for at in self.course.structure.outline.parents[self._position]]
+        if self._parents is not None:
+            return self._parents
+        return tuple(Block(self.course, at) for at in self.course.structure.outline.parents[self._position])
 
     @property
     def parent(self) -> Block | None:

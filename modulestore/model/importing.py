@@ -338,6 +338,8 @@ def _merged_assets(base: Assets | None, new: Assets) -> Assets | None:
 
 def _same(a: Any, b: Any) -> bool:
     """Equality of stored values, for which ``1``, ``1.0`` and ``True`` are three."""
+    if a is b:
+        return True
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_same(value, b[name]) for name, value in a.items())
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):

@@ -32,17 +32,26 @@ class Outline:
 
     def children(self, position: int) -> tuple[int, ...]:
         """Children that are there, in order."""
+        return self.below[position]
+
+    @cached_property
+    def below(self) -> list[tuple[int, ...]]:
+        """Of each block, its children that are there, in order."""
         size = len(self._ids)
-        return tuple(child for child in self._children[position] or () if child < size)
+        return [
+            tuple(children if max(children) < size else [child for child in children if child < size])
+            if children
+            else ()
+            for children in self._children
+        ]
 
     @cached_property
     def parents(self) -> list[tuple[int, ...]]:
         """Of each block, the blocks that list it as a child, in stored order."""
-        size = len(self._ids)
-        parents: list[tuple[int, ...]] = [()] * size
-        for position, children in enumerate(self._children):
-            for child in children or ():
-                if child < size and parents[child][-1:] != (position,):
+        parents: list[tuple[int, ...]] = [()] * len(self._ids)
+        for position, children in enumerate(self.below):
+            for child in children:
+                if parents[child][-1:] != (position,):
                     parents[child] += (position,)
         return parents
 
@@ -83,7 +92,7 @@ class Outline:
             parent = self.inheriting_parent(parent)
 
     def path(self, position: int) -> list[int]:
-        """From the root down to the parent that stands for all; empty for the root and for what it does not lead to.
+        """From the root down to the parent that stands for all; empty for what the root does not lead to.
 
         In a damaged structure with a cycle it begins where it would go round.
         """
@@ -102,8 +111,7 @@ class Outline:
         """Each block before its children; of several parents, the first met counts."""
         seen: set[int] = set()
         stack = [start]
-        size = len(self._ids)
-        children = self._children
+        below = self.below
         while stack:
             position = stack.pop()
             if position in seen:
@@ -112,9 +120,7 @@ class Outline:
             if prune is not None and prune(position):
                 continue
             yield position
-            below = children[position]
-            if below:
-                stack.extend([child for child in reversed(below) if child < size and child not in seen])
+            stack.extend(reversed(below[position]))
 
     def postorder(self, start: int, prune: Prune | None = None) -> Iterator[int]:
         """Each block after its children."""

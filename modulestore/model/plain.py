@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from modulestore.keys import BlockKey, CourseKey, LibraryKey
+from modulestore.keys import BlockKey, ContextKey
 
 __all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem"]
 

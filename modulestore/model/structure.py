@@ -87,22 +87,22 @@ class StructureHeader(NamedTuple):
 class RecordData:
     """Blocks that are all at hand as records."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("records",)
 
     def __init__(self, records: Sequence[BlockRecord]) -> None:
-        self._records = records
+        self.records = records
 
     def settings(self, position: int, /) -> Mapping[str, Any]:
-        return self._records[position].settings
+        return self.records[position].settings
 
     def defaults(self, position: int, /) -> Mapping[str, Any]:
-        return self._records[position].defaults
+        return self.records[position].defaults
 
     def asides(self, position: int, /) -> Sequence[Mapping[str, Any]]:
-        return self._records[position].asides
+        return self.records[position].asides
 
     def edit_info(self, position: int, /) -> EditInfo:
-        return self._records[position].edit_info
+        return self.records[position].edit_info
 
 
 class DerivedData:
@@ -254,6 +254,11 @@ class Structure:
 
     def record(self, position: int) -> BlockRecord:
         """The block at this position by itself."""
+        data = self.data
+        if isinstance(data, RecordData):
+            return data.records[position]
+        if isinstance(data, DerivedData) and position in data.changed:
+            return data.changed[position]
         return BlockRecord(
             self.key(position),
             self.definitions[position],

@@ -1,10 +1,9 @@
 """The course archive format (OLX), read: a *file tree* in, a plain course out.
 
 An *archive* is a folder or a tar file of a course or library as Open edX Studio exports it, or as people
-wrote it by hand before there was Studio. `open_archive` gives its files, `read_course` makes a
-`modulestore.model.plain.PlainCourse`
-of them: blocks with typed fields, static files, drafts, and every *problem* that was worked around on the
-way. What cannot be read is refused with `InvalidArchive` or `InvalidCourse`.
+wrote it by hand before there was Studio. `open_archive` gives its files, `read_course` makes a plain course
+of them (`modulestore.model.plain`): blocks with typed fields, static files, drafts, and every *problem* that
+was worked around on the way. What cannot be read is refused with `InvalidArchive` or `InvalidCourse`.
 
 Nothing here knows of stores. Sources are named in the modules as "course archive format, <section>".
 """

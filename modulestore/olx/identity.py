@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modulestore.errors import InvalidArchive, InvalidKey
-from modulestore.keys import BlockKey, CourseKey, LibraryKey
+from modulestore.keys import BlockKey, ContextKey, CourseKey, LibraryKey
 from modulestore.olx.names import cleaned
 from modulestore.olx.xml import Element
 
@@ -31,7 +31,7 @@ class Identity(NamedTuple):
     run: str | None
     root: BlockKey
 
-    def key(self, place: str) -> CourseKey | LibraryKey:
+    def key(self, place: str) -> ContextKey:
         """The key of the course or library.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from modulestore.keys import CourseKey, LibraryKey
+from modulestore.keys import ContextKey, CourseKey
 from modulestore.olx.identity import Identity
 
 __all__ = ["Links"]
@@ -17,7 +17,7 @@ __all__ = ["Links"]
 class Links:
     """Rewrites the links to one course."""
 
-    def __init__(self, identity: Identity, target: CourseKey | LibraryKey | None) -> None:
+    def __init__(self, identity: Identity, target: ContextKey | None) -> None:
         org, course = re.escape(identity.org), re.escape(identity.course)
         run = re.escape(identity.run or "")
         source = f"{org}/{course}/{run}"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from modulestore.errors import InvalidArchive
-from modulestore.keys import CourseKey, LibraryKey
+from modulestore.keys import ContextKey, CourseKey, LibraryKey
 from modulestore.model.plain import PlainCourse
 from modulestore.olx.detached import DETACHED_FOLDERS, read_detached, renamed_tabs
 from modulestore.olx.drafts import Drafts, read_drafts
@@ -35,28 +35,25 @@ _POINTER = {"url_name", "org", "course"}
 _OTHER_FOLDERS = {"assets", "drafts", "policies", "roots", *(folder.rstrip("/") for folder in STATIC_FOLDERS)}
 
 
-def read_course(
-    tree: FileTree, *, key: CourseKey | LibraryKey | None = None, root_path: str | None = None
-) -> PlainCourse:
+def read_course(tree: FileTree, *, key: ContextKey | None = None) -> PlainCourse:
     """Read the course or library in a file tree.
 
     Args:
         tree: its files, from any folder above ``course.xml`` or ``library.xml``.
         key: what to call it; without, what the archive says. References and links to the course that the
             archive says are then read as meaning this one.
-        root_path: the folder to read, if it is not the uppermost that holds a course.
 
     Raises:
         InvalidArchive: there is no course in it, or its root cannot be read, or it is of the other kind than
         ``key``. InvalidCourse: blocks contain each other.
     """
-    root = SubTree(tree, root_path.strip("/")) if root_path and root_path.strip("/") else course_root(tree)
+    root = course_root(tree)
     problems = Problems()
     for problem in root.problems:
         problems.add(problem.place, problem.message, problem.action)
     file = next((file for file in ROOT_FILES if root.exists(file)), None)
     if file is None:
-        raise InvalidArchive("there is no course.xml or library.xml in it", place=root_path)
+        raise InvalidArchive("there is no course.xml or library.xml in it")
     key = None if key is None else key.bare
     try:
         element = parse_xml(root.read(file), file)
@@ -73,13 +70,13 @@ def read_course(
 
 
 def _read_course(
-    tree: FileTree, prefix: str, element: Element, key: CourseKey | LibraryKey | None, problems: Problems
+    tree: FileTree, prefix: str, element: Element, key: ContextKey | None, problems: Problems
 ) -> PlainCourse:
     place = f"course.xml:{element.sourceline}"
     if isinstance(key, LibraryKey):
         raise InvalidArchive("it holds a course, and the key is a library's", place=place)
     identity = course_identity(element, tree.name, place)
-    target = key or identity.key(place)
+    target = identity.key(place) if key is None else key
     moved_to = None if target.identity == (identity.org, identity.course, identity.run) else target
     run = identity.run or ""
     loader = _loader(tree, identity, moved_to, problems, Policy.read(tree, run, problems))
@@ -98,7 +95,7 @@ def _read_course(
 
 
 def _read_library(
-    tree: FileTree, prefix: str, element: Element, key: CourseKey | LibraryKey | None, problems: Problems
+    tree: FileTree, prefix: str, element: Element, key: ContextKey | None, problems: Problems
 ) -> PlainCourse:
     place = f"library.xml:{element.sourceline}"
     if isinstance(key, CourseKey):
@@ -115,7 +112,7 @@ def _read_library(
 
 
 def _loader(
-    tree: FileTree, identity: Identity, key: CourseKey | LibraryKey | None, problems: Problems, policy: Policy
+    tree: FileTree, identity: Identity, key: ContextKey | None, problems: Problems, policy: Policy
 ) -> Loader:
     return Loader(tree, problems, policy, References(identity, problems), Links(identity, key))
 
@@ -139,7 +136,7 @@ def _course_definition(loader: Loader, element: Element, run: str) -> tuple[Elem
     return element, "course.xml"
 
 
-def _complete_course(loader: Loader, identity: Identity, moved_to: CourseKey | LibraryKey | None) -> None:
+def _complete_course(loader: Loader, identity: Identity, moved_to: ContextKey | None) -> None:
     """What the course block takes from other places: its grading policy, and the name of its wiki."""
     block = loader.blocks[identity.root]
     content: dict[str, Any] = dict(block.content)
@@ -162,7 +159,7 @@ def _rename_tabs(loader: Loader, identity: Identity) -> None:
 
 
 def _finished(
-    key: CourseKey | LibraryKey, identity: Identity, loader: Loader, drafts: Drafts, assets: Any, files: Any
+    key: ContextKey, identity: Identity, loader: Loader, drafts: Drafts, assets: Any, files: Any
 ) -> PlainCourse:
     known = {**loader.blocks, **drafts.blocks}
     places = {**loader.places, **drafts.places}

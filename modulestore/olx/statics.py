@@ -38,7 +38,7 @@ for _ending, _type in _MORE_TYPES.items():
     _TYPES.add_type(_type, _ending)
 _KNOWN = frozenset(_TYPES.types_map[True].values()) | frozenset(_TYPES.types_map[False].values())
 _SUBTITLES = (".srt", ".sjson")
-_UNKNOWN = "application/octet-stream"
+_BYTES = "application/octet-stream"
 _THUMBNAIL_NAME = 4
 
 
@@ -68,12 +68,12 @@ def read_files(tree: FileTree, prefix: str, problems: Problems) -> Sequence[Plai
     return [replace(files[name], path=prefix + files[name].path) for name in sorted(files)]
 
 
-def content_type(name: str) -> str:
-    """The MIME type of a file by its name."""
-    if name.lower().endswith(_SUBTITLES):
-        return _UNKNOWN
+def content_type(name: str) -> str | None:
+    """The MIME type of a file by its name; None if the name does not tell."""
     guessed, encoding = _TYPES.guess_type(name.rpartition("/")[2].replace(":", "_"))  # it is no URL
-    return _UNKNOWN if guessed is None or encoding is not None else guessed
+    if name.lower().endswith(_SUBTITLES) or encoding is not None:
+        return _BYTES
+    return guessed
 
 
 def _file(name: str, import_path: str, size: int, path: str, entry: Mapping[str, Any]) -> PlainFile:

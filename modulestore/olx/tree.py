@@ -14,16 +14,19 @@ from typing import BinaryIO, Protocol
 from modulestore.errors import InvalidArchive
 from modulestore.model.plain import Problem
 
-__all__ = ["ROOT_FILES", "FileTree", "FolderTree", "SubTree", "course_root", "is_companion"]
+__all__ = ["ROOT_FILES", "FileTree", "FolderTree", "SubTree", "course_root", "is_ignored"]
 
 ROOT_FILES = ("course.xml", "library.xml")
 
-_SKIPPED_FOLDERS = frozenset({".git"})
+_IGNORED = frozenset({".DS_Store", ".git"})
 
 
-def is_companion(name: str) -> bool:
-    """Whether a file of this name is ignored everywhere: ``._*``, ``.DS_Store``, ``*~``."""
-    return name.startswith("._") or name == ".DS_Store" or name.endswith("~")
+def is_ignored(path: str) -> bool:
+    """Whether a file or folder is ignored everywhere, for a part of its path: ``._*``, ``.DS_Store``, ``*~``.
+
+    So is ``.git``: people keep their courses in it.
+    """
+    return any(part in _IGNORED or part.startswith("._") or part.endswith("~") for part in path.split("/"))
 
 
 class FileTree(Protocol):
@@ -66,13 +69,11 @@ class FolderTree:
         InvalidArchive: the folder cannot be read.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], *, name: str | None = None, problems: Sequence[Problem] = ()
-    ) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(os.path.realpath(os.fspath(folder)))
-        self._name = self._folder.name if name is None else name
+        self._prefix = os.path.join(self._folder, "")  # paths as text: a course has thousands
         self._sizes: dict[str, int] = {}
-        self._left_out = list(problems)
+        self._left_out: list[Problem] = []
         try:
             below = [""]
             while below:
@@ -84,8 +85,8 @@ class FolderTree:
 
     @property
     def name(self) -> str:
-        """The name of the folder, or the one that was given instead."""
-        return self._name
+        """The name of the folder."""
+        return self._folder.name
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -125,7 +126,7 @@ class FolderTree:
         if path not in self._sizes:
             raise InvalidArchive("there is no such file", place=path)
         try:
-            return open(self._folder / path, "rb")
+            return open(f"{self._prefix}{path}", "rb")
         except OSError as error:
             raise _unreadable(error, path) from error
 
@@ -134,7 +135,7 @@ class FolderTree:
         below = []
         with os.scandir(self._folder / prefix) as entries:
             for entry in entries:
-                if is_companion(entry.name):
+                if is_ignored(entry.name):
                     continue
                 name = prefix + entry.name
                 if not _is_text(entry.name):
@@ -142,8 +143,7 @@ class FolderTree:
                 elif entry.is_symlink():
                     self._follow(name)
                 elif entry.is_dir():
-                    if entry.name not in _SKIPPED_FOLDERS:
-                        below.append(name + "/")
+                    below.append(name + "/")
                 elif entry.is_file():
                     self._sizes[name] = entry.stat().st_size
                 else:

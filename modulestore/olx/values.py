@@ -43,6 +43,8 @@ def classic_value(kind: Kind, text: str) -> Value:
     """The stored value of an attribute of a classic block: JSON first."""
     if not text:
         return Value(None if kind in _EMPTY_IS_NONE else "")
+    if kind is Kind.STRING and text[0] not in '"n \t\n\r':
+        return Value(text)  # no JSON that a text could be
     try:
         return Value(_converted(kind, parse_json(text)))
     except (NotJSON, _Refused):

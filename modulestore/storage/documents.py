@@ -7,18 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
 from modulestore.errors import CorruptDocument, DocumentTooLarge, InvalidInput
+from modulestore.formats.encoding import OPTIONS
 from modulestore.keys import VersionId
 
-__all__ = ["MAX_DOCUMENT", "OPTIONS", "check_names", "check_range", "check_sizes", "decode", "encode", "now"]
+__all__ = ["MAX_DOCUMENT", "check_names", "check_range", "check_sizes", "decode", "encode", "now"]
 
 MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes of the largest document that MongoDB holds, and so of the largest that any backend takes."""
-
-OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
 def check_sizes(kind: str, documents: Mapping[VersionId, bytes], limit: int) -> None:

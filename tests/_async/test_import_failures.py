@@ -159,7 +159,7 @@ async def test_imports_at_the_same_time_are_each_whole(backend: FaultyBackend, t
         except (HeadMoved, StorageError) as error:
             return error
 
-    outcomes = await race(*[lambda copy=copy: one(copy) for copy in copies])  # type: ignore[misc]
+    outcomes = await race(*[lambda copy=copy: one(copy) for copy in copies])
     await expect_whole(backend)
     course = await store.open(COURSE_KEY)
     assert course.version in outcomes

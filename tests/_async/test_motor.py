@@ -13,8 +13,10 @@ from pymongo import MongoClient
 from modulestore._async.motor import open_motor
 from modulestore._async.ports import Backend
 from modulestore.errors import StorageUnavailable
+from modulestore.motor import connect_motor
 from modulestore.testing._async.conformance import AsyncBackendSuite
 from modulestore.testing.samples import COURSE, new_file
+from tests._async.stores import COURSE as COURSE_FOLDER
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 
@@ -52,3 +54,14 @@ class TestMotor(AsyncBackendSuite):
         place[1][-1].close()
         with pytest.raises(StorageUnavailable):
             await backend.files.put(new_file(), io.BytesIO(b"data"))
+
+
+@pytest.mark.anyio
+async def test_a_store_on_a_motor_database(mongodb_url: str, clients: list[Client]) -> None:
+    clients.append(AsyncIOMotorClient(mongodb_url))
+    async with await connect_motor(clients[-1].get_default_database()) as store:
+        report = await store.import_course(COURSE_FOLDER)
+        course = await store.open(report.key)
+        assert course.version == report.version
+        contents = await store.load_content(course.blocks("html"))
+        assert all("data" in content for content in contents.values())

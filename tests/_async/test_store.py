@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 
+from modulestore._async.connect import connect_async
 from modulestore._async.ports import Backend
 from modulestore._async.store import AsyncStore
 from modulestore.errors import (
@@ -193,6 +196,14 @@ async def test_the_stored_spelling_of_a_key_is_used(backend: Backend) -> None:
     again = await store.import_course(COURSE, key="course-v1:EXAMPLE+ms101+2026")
     assert again.key == first.key
     assert not again.changed
+
+
+async def test_a_database_of_the_callers_own_client_can_be_handed_in(mongodb_url: str) -> None:
+    async with AsyncMongoClient[dict[str, Any]](mongodb_url) as client:
+        database = client.get_default_database()
+        async with await connect_async(database) as store:
+            await store.import_course(LIBRARY)
+        assert await database["modulestore.structures"].count_documents({}) == 1, "the client is still open"
 
 
 @BACKENDS

@@ -158,7 +158,7 @@ def test_imports_at_the_same_time_are_each_whole(backend: FaultyBackend, tmp_pat
         except (HeadMoved, StorageError) as error:
             return error
 
-    outcomes = race(*[lambda copy=copy: one(copy) for copy in copies])  # type: ignore[misc]
+    outcomes = race(*[lambda copy=copy: one(copy) for copy in copies])
     expect_whole(backend)
     course = store.open(COURSE_KEY)
     assert course.version in outcomes

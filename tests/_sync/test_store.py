@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
+from modulestore._sync.connect import connect
 from modulestore._sync.ports import Backend
 from modulestore._sync.store import Store
 from modulestore.errors import (
@@ -192,6 +195,14 @@ def test_the_stored_spelling_of_a_key_is_used(backend: Backend) -> None:
     again = store.import_course(COURSE, key="course-v1:EXAMPLE+ms101+2026")
     assert again.key == first.key
     assert not again.changed
+
+
+def test_a_database_of_the_callers_own_client_can_be_handed_in(mongodb_url: str) -> None:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        database = client.get_default_database()
+        with connect(database) as store:
+            store.import_course(LIBRARY)
+        assert database["modulestore.structures"].count_documents({}) == 1, "the client is still open"
 
 
 @BACKENDS

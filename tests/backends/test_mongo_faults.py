@@ -208,6 +208,18 @@ def test_lost_reply_of_documents(private_mongodb: PrivateMongoDB, backend: Mongo
     assert len(backend.definitions.get_many(documents)) == 10
 
 
+def test_error_among_duplicates_is_not_overlooked(
+    backend: MongoBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def insert_many(*_: object, **__: object) -> None:
+        raise bulk(11000, 14031)
+
+    monkeypatch.setattr(backend.structures._documents._nearest, "insert_many", insert_many)  # type: ignore[attr-defined]
+    version = new_version_id()
+    with pytest.raises(StorageFull):
+        backend.structures.put_many({version: structure_document(version)})
+
+
 @pytest.mark.parametrize("command", ["delete", "update", "insert", "commitTransaction"])
 def test_lost_replies_while_a_file_is_replaced(
     private_mongodb: PrivateMongoDB, backend: MongoBackend, command: str

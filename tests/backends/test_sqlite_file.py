@@ -26,7 +26,7 @@ from modulestore.errors import (
 from modulestore.keys import VersionId
 from modulestore.model.index import IndexEntry, Swapped
 from modulestore.storage.sqlite import database as database_module
-from modulestore.storage.sqlite.schema import connect
+from modulestore.storage.sqlite.schema import connect, has_tables, prepare
 from modulestore.testing.samples import (
     COURSE,
     definition_document,
@@ -160,6 +160,15 @@ def test_database_of_a_later_release(backend: Backend, path: Path) -> None:
     with pytest.raises(StorageError, match="99") as caught:
         open_sqlite(path)
     assert "upgrade" in str(caught.value.hint)
+
+
+def test_file_that_somebody_else_makes_at_the_same_moment(path: Path) -> None:
+    with closing(connect(str(path), create=True, timeout=1)) as late:
+        assert not has_tables(late, str(path))
+        with closing(open_sqlite(path)) as backend:
+            put_structure(backend)
+        prepare(late, str(path), 1)
+        assert late.execute("SELECT count(*) FROM structures").fetchone() == (1,)
 
 
 def test_durability(backend: Backend, path: Path) -> None:

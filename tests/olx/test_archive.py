@@ -92,6 +92,22 @@ def test_a_tar_file_is_read_from_its_course_folder(packed: bool, tmp_path: Path)
             tree.read("static/../course.xml")
 
 
+def test_a_large_file_is_kept_on_disk_while_the_archive_is_open(tmp_path: Path, scratch: Path) -> None:
+    large = random.Random(2).randbytes(3_000_000)
+    path = tmp_path / "a.tar.gz"
+    link = special("course/static/link", tarfile.SYMTYPE, "large")
+    path.write_bytes(pack([file(*ROOT), file("course/static/large", large), link]))
+    with open_archive(path) as tree:
+        assert len([one for one in scratch.rglob("*") if one.is_file()]) == 1
+        for name in ("static/large", "static/link"):
+            assert tree.read(name) == large
+            assert tree.size(name) == len(large)
+    assert tree.size("static/large") == len(large)
+    with pytest.raises(InvalidArchive) as caught:
+        tree.read("static/large")
+    assert caught.value.place == "course/static/large"
+
+
 def test_a_course_without_a_folder_takes_the_name_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "C9.tar.gz"
     path.write_bytes(pack([file("course.xml", b'<course url_name="R"/>')]))
@@ -105,7 +121,7 @@ def test_companion_files_are_not_there(tmp_path: Path) -> None:
             file(*ROOT),
             *(
                 file(f"course/{name}")
-                for name in ("._course.xml", ".DS_Store", "x~", "._d/x", "static/._a.png")
+                for name in ("._course.xml", ".DS_Store", "x~", "._d/x", "static/._a.png", ".git/x")
             ),
         ]
     )

@@ -240,9 +240,7 @@ def test_static_files_get_names_and_types() -> None:
             "images/pic name (1).png",
             "t.jpg",
         ),
-        PlainFile(
-            "noending", "static/noending", 0, "noending", "application/octet-stream", False, "noending"
-        ),
+        PlainFile("noending", "static/noending", 0, "noending", None, False, "noending"),
         PlainFile("sub_b.pdf", "static/sub/b.pdf", 0, "b.pdf", "application/pdf", False, "sub/b.pdf"),
     ]
     assert messages(found) == ["policies/assets.json: there is no file for 'gone.png': left out"]
@@ -265,9 +263,11 @@ def test_two_paths_that_give_one_name() -> None:
         ("data:x.css", "text/css"),
         ("x.sjson", "application/octet-stream"),
         ("x.svgz", "application/octet-stream"),
+        ("x.woff2", "font/woff2"),
+        ("x.nobody", None),
     ],
 )
-def test_types_come_from_one_table(name: str, expected: str) -> None:
+def test_types_come_from_one_table(name: str, expected: str | None) -> None:
     assert content_type(name) == expected
 
 

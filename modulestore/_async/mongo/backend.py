@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from pymongo import AsyncMongoClient
@@ -28,7 +28,10 @@ from modulestore.storage.documents import MAX_DOCUMENT
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.upkeep.steps import DatabaseIndex
 
-__all__ = ["MongoBackend", "open_database", "open_mongo"]
+__all__ = ["DriverDatabase", "MongoBackend", "open_database", "open_mongo"]
+
+DriverDatabase: TypeAlias = AsyncDatabase[dict[str, Any]]
+"""A database of pymongo's own client."""
 
 _DATABASE = "edxapp"
 _PATIENCE = 5000  # milliseconds until a server that does not answer counts as down
@@ -55,7 +58,7 @@ async def open_mongo(url: str) -> MongoBackend:
             raise
 
 
-async def open_database(database: AsyncDatabase[dict[str, Any]]) -> MongoBackend:
+async def open_database(database: DriverDatabase) -> MongoBackend:
     """The store in a database of the caller's own client, which :meth:`MongoBackend.close` leaves open.
 
     Raises:

@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
 from modulestore.errors import InvalidURL
-from modulestore.storage.documents import OPTIONS
+from modulestore.formats.encoding import OPTIONS
 
 __all__ = ["Collections", "PlainCollection", "RawCollection"]
 

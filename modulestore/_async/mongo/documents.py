@@ -12,11 +12,10 @@ from pymongo.errors import BulkWriteError
 from modulestore._async.mongo.collections import Collections, RawCollection
 from modulestore._async.ports import Definitions, Structures
 from modulestore._async.waiting import Stream
-from modulestore.formats.v1 import decode_header, to_object_id, to_version_id
+from modulestore.formats.v1 import decode_header, document_id, to_object_id, to_version_id
 from modulestore.keys import VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
-from modulestore.storage.fields import id_of
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.queries import after_filter
 
@@ -145,7 +144,7 @@ class _Documents:
                 # A first batch has 101 documents unless more are asked for.
                 query = collection.find({"_id": {"$in": chunk}}, batch_size=len(chunk) + 1)
                 raw = [bytes(document.raw) for document in await query.to_list()]
-            found.update((id_of(document), document) for document in raw)
+            found.update((document_id(document), document) for document in raw)
         return found
 
 

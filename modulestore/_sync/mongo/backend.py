@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from pymongo import MongoClient
@@ -29,7 +29,10 @@ from modulestore.storage.documents import MAX_DOCUMENT
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.upkeep.steps import DatabaseIndex
 
-__all__ = ["MongoBackend", "open_database", "open_mongo"]
+__all__ = ["DriverDatabase", "MongoBackend", "open_database", "open_mongo"]
+
+DriverDatabase: TypeAlias = Database[dict[str, Any]]
+"""A database of pymongo's own client."""
 
 _DATABASE = "edxapp"
 _PATIENCE = 5000  # milliseconds until a server that does not answer counts as down
@@ -56,7 +59,7 @@ def open_mongo(url: str) -> MongoBackend:
             raise
 
 
-def open_database(database: Database[dict[str, Any]]) -> MongoBackend:
+def open_database(database: DriverDatabase) -> MongoBackend:
     """The store in a database of the caller's own client, which :meth:`MongoBackend.close` leaves open.
 
     Raises:

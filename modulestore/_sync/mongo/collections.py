@@ -13,7 +13,7 @@ from pymongo.synchronous.collection import Collection
 from pymongo.synchronous.database import Database
 
 from modulestore.errors import InvalidURL
-from modulestore.storage.documents import OPTIONS
+from modulestore.formats.encoding import OPTIONS
 
 __all__ = ["Collections", "PlainCollection", "RawCollection"]
 

@@ -6,10 +6,9 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
-from modulestore.formats.v1 import relinked
+from modulestore.formats.v1 import decode_header, relinked
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.structure import StructureHeader
-from modulestore.storage.fields import header_of
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 
 __all__ = [
@@ -48,7 +47,7 @@ def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId,
         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
     """
     for version, document in documents.items():
-        header = header_of(document)
+        header = decode_header(document)
         connection.execute(
             statement,
             (

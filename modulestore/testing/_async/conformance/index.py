@@ -81,6 +81,8 @@ class IndexTests(SuiteBase):
         assert await backend.index.get(other, ignore_case=True) == entry
         assert await backend.index.get(CourseKey("Größe-x", "C", "R"), ignore_case=True) is None
         assert await backend.index.get(CourseKey("Größe.xx", "C", "R"), ignore_case=True) is None
+        assert await backend.index.get(CourseKey("röße.x", "C", "R"), ignore_case=True) is None
+        assert await backend.index.get(CourseKey("Gr..e.x", "C", "R"), ignore_case=True) is None
 
     async def test_exact_entry_is_preferred_when_case_is_ignored(self, backend: Backend) -> None:
         for org in ("org", "ORG", "Org"):

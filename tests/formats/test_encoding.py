@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modulestore.errors import CorruptDocument
-from modulestore.formats.v1 import decode_header, to_version_id
-from modulestore.storage.documents import OPTIONS
-from modulestore.storage.fields import fields_of, header_of, id_of
+from modulestore.formats.encoding import OPTIONS, fields_of
+from modulestore.formats.v1 import decode_header, document_id, to_version_id
 from modulestore.testing.samples import new_version_id, structure_document
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -43,8 +42,8 @@ def test_damaged_documents_are_found_out_or_read(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(encoded)))
     for damaged in (bytes(encoded), bytes(encoded[:cut])):
         try:
-            header_of(damaged)
-            id_of(damaged)
+            decode_header(damaged)
+            document_id(damaged)
         except CorruptDocument:
             pass
 
@@ -52,12 +51,12 @@ def test_damaged_documents_are_found_out_or_read(data: st.DataObject) -> None:
 def test_header_and_id() -> None:
     version = new_version_id()
     document = structure_document(version, previous=version, edited_by="Änne", title="x" * 1000)
-    assert header_of(document) == decode_header(bson.decode(document, OPTIONS))
-    assert id_of(document) == version
+    assert decode_header(document) == decode_header(bson.decode(document, OPTIONS))
+    assert document_id(document) == version
 
 
 def test_id_that_is_not_first() -> None:
     oid = ObjectId()
-    assert id_of(bson.encode({"root": 1, "_id": oid})) == to_version_id(oid)
+    assert document_id(bson.encode({"root": 1, "_id": oid})) == to_version_id(oid)
     with pytest.raises(CorruptDocument):
-        id_of(bson.encode({"root": 1}))
+        document_id(bson.encode({"root": 1}))

@@ -1,4 +1,4 @@
-"""A few fields of a large encoded document, without decoding the rest of it.
+"""BSON as documents are stored in it, and a few fields of a large document without decoding the rest of it.
 
 A structure of a big course has a megabyte of blocks behind a header of 200 bytes.
 """
@@ -6,21 +6,20 @@ A structure of a big course has a megabyte of blocks behind a header of 200 byte
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import UTC
 from typing import Any
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
 from modulestore.errors import CorruptDocument
-from modulestore.formats.v1 import decode_header, document_id
-from modulestore.keys import VersionId
-from modulestore.model.structure import StructureHeader
-from modulestore.storage.documents import OPTIONS
 
-__all__ = ["fields_of", "header_of", "id_of"]
+__all__ = ["OPTIONS", "fields_of"]
 
-_HEADER = {"_id", "root", "previous_version", "original_version", "edited_by", "edited_on"}
-_LEADING_ID = b"\x07_id\0"
+OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+"""How documents are encoded and decoded: times are aware, in UTC."""
+
 # Bytes of a value by type; others say their own length.
 _FIXED = {
     0x01: 8,  # double
@@ -46,27 +45,6 @@ _ON_TOP = {
     0x0E: 4,  # symbol
     0x0F: 0,  # code with variables
 }
-
-
-def id_of(document: bytes) -> VersionId:
-    """The id of an encoded structure or definition.
-
-    Raises:
-        CorruptDocument: it has none.
-    """
-    # First, as the platform and we write it.
-    if document[4:9] == _LEADING_ID and len(document) > 21:
-        return VersionId(document[9:21])
-    return document_id(document)
-
-
-def header_of(document: bytes) -> StructureHeader:
-    """The header of an encoded structure.
-
-    Raises:
-        CorruptDocument: a field is missing or is not what it should be.
-    """
-    return decode_header(fields_of(document, _HEADER))
 
 
 def fields_of(document: bytes, names: Collection[str]) -> dict[str, Any]:

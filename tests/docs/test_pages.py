@@ -1,0 +1,60 @@
+"""What the pages show is what happens: commands are run and their output compared, code is executed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = ["README.md", "docs/tutorial.md"]
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page from top to bottom, in a folder of its own with the samples where the checkout has them."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "examples").symlink_to(ROOT / "docs" / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("MODULESTORE_URL", raising=False)
+    names: dict[str, Any] = {"__name__": "page"}
+    blocks = BLOCK.findall((ROOT / page).read_text())
+    assert blocks
+    for kind, text in blocks:
+        if kind == "python":
+            exec(compile(text, page, "exec"), names)
+        else:
+            for command, expected in commands(text):
+                run(command, expected)
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """Commands of a block with the output that the page shows."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def run(command: str, expected: str) -> None:
+    finished = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, f"$ {command}\n{finished.stderr}"
+    # … stands for anything, other lines included.
+    pattern = re.escape(expected.rstrip()).replace("…", "(?s:.*)")
+    assert re.fullmatch(pattern, finished.stdout.rstrip()), f"$ {command}\n{finished.stdout}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(str(page.relative_to(ROOT)) for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]),
+)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    missing = [link for link in LINK.findall(text) if not ((ROOT / page).parent / link).exists()]
+    assert not missing
