@@ -11,13 +11,25 @@ from collections.abc import Mapping
 from modulestore.errors import InvalidInput
 from modulestore.keys import ContextKey, LibraryKey
 
-__all__ = ["DRAFT", "LIBRARY", "PUBLISHED", "STORED_NAMES", "branch_name", "reading_branches", "stored_name"]
+__all__ = [
+    "DIRECT_ONLY",
+    "DRAFT",
+    "LIBRARY",
+    "PUBLISHED",
+    "STORED_NAMES",
+    "branch_name",
+    "reading_branches",
+    "stored_name",
+]
 
 DRAFT = "draft"
 PUBLISHED = "published"
 LIBRARY = "library"
 
 STORED_NAMES: Mapping[str, str] = {DRAFT: "draft-branch", PUBLISHED: "published-branch", LIBRARY: "library"}
+DIRECT_ONLY = frozenset({"course", "chapter", "sequential", "about", "static_tab", "course_info"})
+"""Types of blocks that are published as soon as they are saved: they have no drafts."""
+
 _OUR_NAMES: Mapping[str, str] = {stored: ours for ours, stored in STORED_NAMES.items()}
 
 

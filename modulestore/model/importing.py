@@ -80,7 +80,7 @@ class ImportReport:
         changed: whether anything was written.
         blocks: blocks that the root of ``version`` leads to, each counted once.
         detached: blocks outside the tree: course info, static tabs, about pages …
-        drafts: blocks of the archive's drafts that are new to, or differ from, the published branch.
+        drafts: blocks that are new on the draft branch, or differ there, below the outline.
         definitions: new ones.
         assets: static files of the archive.
         problems: what the reader worked around.

@@ -8,10 +8,11 @@ structures and definitions (``modulestore.model.importing``); the archive format
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from modulestore.keys import BlockKey, ContextKey
+from modulestore.model.branches import DIRECT_ONLY
 
 __all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem"]
 
@@ -108,9 +109,9 @@ class PlainCourse:
 
     @property
     def draft_count(self) -> int:
-        """Blocks that are new on the draft branch, or differ there in more than which children they list."""
-        return sum(
-            key not in self.blocks
-            or replace(block, children=None) != replace(self.blocks[key], children=None)
-            for key, block in self.draft_blocks.items()
-        )
+        """Blocks that are new on the draft branch, or differ there.
+
+        Not those of the outline above units, which have no drafts of their own: they are among ``draft_blocks``
+        for a child only.
+        """
+        return sum(key.type not in DIRECT_ONLY for key in self.draft_blocks)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from modulestore.keys import BlockKey, is_block_id
+from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.fields import is_container, is_detached
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.loader import Loader
@@ -26,7 +27,6 @@ __all__ = ["Drafts", "read_drafts"]
 _FOLDER = "drafts"
 _INDEX = "index_in_children_list"
 _PARENTS = ("parent_url", "parent_sequential_url")
-_ALWAYS_PUBLISHED = frozenset({"course", "chapter", "sequential"})
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ def _root(loader: Loader, path: str) -> _Root | None:
     parent = loader.references.pointed(parent_text)
     if not is_block_id(block_type) or not block_id(written):
         loader.problems.add(place, f"{clipped(path)} cannot be the file of a block", "the draft is left out")
-    elif block_type in _ALWAYS_PUBLISHED or is_detached(block_type):
+    elif block_type in DIRECT_ONLY or is_detached(block_type):
         loader.problems.add(place, f"blocks of type {block_type} have no drafts", "the draft is left out")
     elif parent is None:
         loader.problems.add(place, "it does not say which block is its parent", "the draft is left out")

@@ -172,7 +172,7 @@ def test_drafts_land_on_the_draft_branch_only() -> None:
     }
     again = planned(plain(*BASE, drafts=drafts), stored(plan), start=500)
     assert again.changes_nothing
-    assert plain(*BASE, drafts=drafts).draft_count == 2
+    assert plain(*BASE, drafts=drafts).draft_count == 2, "the chapter is there for its child only"
 
 
 def test_importing_over_local_drafts_publishes_what_the_archive_has() -> None:

@@ -42,6 +42,10 @@ BLOCK_TYPES: Mapping[str, BlockType] = {
 }
 
 _NO_FIELDS: Mapping[str, Field] = {}
+_OF_EVERY_TYPE: Mapping[str, Field] = {**COMMON, **INHERITABLE}
+_ALL_FIELDS: Mapping[str, Mapping[str, Field]] = {
+    name: {**_OF_EVERY_TYPE, **known.fields} for name, known in BLOCK_TYPES.items()
+}
 
 
 def fields_of(block_type: str) -> Mapping[str, Field]:
@@ -52,7 +56,7 @@ def fields_of(block_type: str) -> Mapping[str, Field]:
 
 def field_of(block_type: str, name: str) -> Field | None:
     """What is known of a field on a block of this type: its own, an inheritable or a common one."""
-    return fields_of(block_type).get(name) or INHERITABLE.get(name) or COMMON.get(name)
+    return _ALL_FIELDS.get(block_type, _OF_EVERY_TYPE).get(name)
 
 
 def is_container(block_type: str) -> bool:
