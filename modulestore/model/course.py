@@ -175,7 +175,7 @@ class Course:
 
     def _all(self) -> list[Block]:
         """Every block by position, made and linked once: who walks over all of them meets each several times,
-        as itself, as a child and as a parent.
+        as itself, as a child and as a parent. A course with these is freed by the garbage collector only.
         """
         if self._linked is None:
             outline = self.structure.outline

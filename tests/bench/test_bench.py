@@ -63,7 +63,7 @@ def test_every_job_runs_on_a_server(capsys: pytest.CaptureFixture[str], mongodb_
 def test_the_table_has_a_block_for_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["walk", "--quick", "--rounds", "2", "--server", "none"]) == 0
     text = capsys.readouterr().out
-    assert "2 rounds" in text
+    assert "rounds: 2" in text
     assert text.count("walk: ") == 2
     assert "≤ 2×" in text
 

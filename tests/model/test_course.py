@@ -183,6 +183,8 @@ def test_orders_of_any_graph(graph: list[list[int]]) -> None:
             assert all(topological.index(child) > topological.index(block) for child in block.children)
             assert all(post.index(child) < post.index(block) for child in block.children)
     for block in pre:
+        by_itself = snapshot[block]
+        assert (by_itself.children, by_itself.parents) == (block.children, block.parents)
         path = [*block.path, block]
         assert all(low in high.children for high, low in pairwise(path))
         assert path[0] == snapshot.root or _has_cycle(graph)
