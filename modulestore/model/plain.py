@@ -111,7 +111,7 @@ class PlainCourse:
     def draft_count(self) -> int:
         """Blocks that are new on the draft branch, or differ there.
 
-        Not those of the outline above units, which have no drafts of their own: they are among ``draft_blocks``
-        for a child only.
+        Not those of the outline above units, which have no drafts of their own: they are among
+        ``draft_blocks`` for a child only.
         """
         return sum(key.type not in DIRECT_ONLY for key in self.draft_blocks)
