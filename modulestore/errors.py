@@ -2,24 +2,29 @@
 
 ::
 
-    ModuleStoreError                 everything below; ``except ModuleStoreError`` catches what this library
-    raises ├── InvalidInput                 the caller sent something that cannot be used: correct it (also a
-    ValueError) │   ├── InvalidKey               a text that is not a key, or not the kind of key wanted │
-    ├── InvalidAuthor            an author that this database cannot record │   ├── InvalidURL               a
-    store URL that names no store │   ├── InvalidArchive           a course archive that cannot be read, or
-    that is dangerous to read │   ├── InvalidCourse            content that is no course: a cycle, an id used
-    twice for different blocks │   ├── DocumentTooLarge         a structure or definition over what the
-    database can hold │   └── ReadOnlyStore            a write to a store that was opened for reading ├──
-    NotFound                     what was asked for is not there (also a KeyError) │   ├── StoreNotFound
-    no database at this place │   ├── CourseNotFound, BranchNotFound, VersionNotFound, BlockNotFound,
-    DefinitionNotFound, AssetNotFound ├── Conflict                     somebody else was first: read again and
-    decide │   ├── CourseExists             a course of this name is there already │   └── HeadMoved
-    the head of a branch is no longer the one that was read ├── StorageError                 the database did
-    not do what it was asked to │   ├── StorageUnavailable       it cannot be reached, or went away: nothing
-    was committed │   ├── StorageFull              no room left: nothing was committed │   └── CommitUnknown
-    it went away during a commit, and whether that was done cannot be learnt ├── CorruptDocument
-    a stored document that cannot be read └── ProblemsFound                the work was done, or was refused,
-    because of problems that were reported
+    ModuleStoreError             everything below
+    ├── InvalidInput             what was sent cannot be used: correct it (also a ValueError)
+    │   ├── InvalidKey           a text that is no key, or not of the kind wanted
+    │   ├── InvalidAuthor        an author that this database cannot record
+    │   ├── InvalidURL           a store URL that names no store
+    │   ├── InvalidArchive       an archive that cannot be read, or is dangerous to read
+    │   ├── InvalidCourse        content that is no course: a cycle, a missing parent
+    │   ├── DocumentTooLarge     a structure or definition over what the database can hold
+    │   └── ReadOnlyStore        a write to a store that was opened for reading
+    ├── NotFound                 what was asked for is not there (also a KeyError)
+    │   ├── StoreNotFound        no database at this place
+    │   └── CourseNotFound, BranchNotFound, VersionNotFound, BlockNotFound, DefinitionNotFound, AssetNotFound
+    ├── Conflict                 somebody else was first: read again and decide
+    │   ├── CourseExists         a course of this name is there already
+    │   ├── HeadMoved            the head of a branch is no longer the one that was read
+    │   ├── CommitContention     others kept on committing until the time to merge with them was over
+    │   └── EditConflict         somebody else edited the same thing: ask the author
+    ├── StorageError             the database did not do what it was asked to
+    │   ├── StorageUnavailable   it cannot be reached, or went away: nothing was committed
+    │   ├── StorageFull          no room left: nothing was committed
+    │   └── CommitUnknown        it went away during a commit, and whether that was done cannot be learnt
+    ├── CorruptDocument          a stored document that cannot be read
+    └── ProblemsFound            the work was refused because of problems that are reported
 
 Each has a stable ``code``, a ``place`` (which key, file and line, or document) and a ``hint`` (what to do
 next).
@@ -27,13 +32,14 @@ next).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 __all__ = [
     "AssetNotFound",
     "BlockNotFound",
     "BranchNotFound",
+    "CommitContention",
     "CommitUnknown",
     "Conflict",
     "CorruptDocument",
@@ -41,6 +47,7 @@ __all__ = [
     "CourseNotFound",
     "DefinitionNotFound",
     "DocumentTooLarge",
+    "EditConflict",
     "HeadMoved",
     "InvalidArchive",
     "InvalidAuthor",
@@ -90,6 +97,10 @@ def _restore(kind: type[ModuleStoreError], message: str, state: dict[str, Any]) 
     Exception.__init__(error, message)
     error.__dict__.update(state)
     return error
+
+
+def _elsewhere(conflict_id: str, **how: object) -> None:
+    raise InvalidInput("this conflict came from another process", hint="call resolve of a store with its id")
 
 
 class InvalidInput(ModuleStoreError, ValueError):
@@ -216,6 +227,48 @@ class HeadMoved(Conflict):
     """The head of a branch is no longer the one that was read; nothing was written."""
 
     code = "head-moved"
+
+
+class CommitContention(Conflict):
+    """Others kept on committing until the time for merging with them was over; nothing was written."""
+
+    code = "contention"
+
+
+class EditConflict(Conflict):
+    """Somebody else edited the same thing since. Both versions are kept; the author decides.
+
+    Attributes:
+        conflict: what is kept of it: its id, the versions, the authors, and the items to decide. The same as
+            ``store.conflict(id)`` reads, in another process too.
+    """
+
+    code = "edit-conflict"
+
+    def __init__(self, message: str, *, conflict: Any, resolve: Any, place: str | None = None) -> None:
+        hint = f"decide with `modulestore conflicts resolve {conflict.id}`, or merge(), overwrite(), abort()"
+        super().__init__(message, place=place, hint=hint)
+        self.conflict = conflict
+        self._resolve = resolve
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The store does not travel to another process: there, its own store's `resolve` is what to call.
+        return (_restore, (type(self), self.message, {**self.__dict__, "_resolve": _elsewhere}))
+
+    def merge(self, choices: Mapping[str, str]) -> Any:
+        """Commit the edit with ``choices``: "mine" or "theirs" by id of an item. As ``store.resolve`` does.
+
+        Of an asynchronous store: to be awaited.
+        """
+        return self._resolve(self.conflict.id, choices=choices)
+
+    def overwrite(self) -> Any:
+        """Commit the edit, mine winning in every item; all else is merged."""
+        return self._resolve(self.conflict.id, overwrite=True)
+
+    def abort(self) -> Any:
+        """Give the edit up."""
+        return self._resolve(self.conflict.id, abort=True)
 
 
 class StorageError(ModuleStoreError):

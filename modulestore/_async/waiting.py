@@ -6,11 +6,27 @@ Its twin in ``_sync`` is written by hand too; all else there is generated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import inspect
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing as closing
+from time import monotonic
 from typing import ParamSpec, TypeAlias, TypeVar
 
-__all__ = ["Call", "Lock", "Stream", "acquire", "closing", "gather", "race", "run_blocking", "sleep"]
+__all__ = [
+    "Call",
+    "Lock",
+    "Stream",
+    "acquire",
+    "back_off",
+    "call_back",
+    "closing",
+    "gather",
+    "monotonic",
+    "race",
+    "run_blocking",
+    "sleep",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +39,25 @@ Call: TypeAlias = Callable[[], Awaitable[T]]
 
 Lock = asyncio.Lock
 sleep = asyncio.sleep
+
+
+async def back_off(attempt: int) -> None:
+    """Wait a little before another try: longer each time, and never as long as somebody else does."""
+    await asyncio.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))
+
+
+async def call_back(listeners: Iterable[Callable[[T], object]], value: T) -> None:
+    """Call every listener, one after the other; the first error is raised when all were called."""
+    failure: Exception | None = None
+    for listener in listeners:
+        try:
+            result = listener(value)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 async def acquire(lock: Lock, seconds: float) -> bool:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from time import monotonic
 from typing import ParamSpec, TypeAlias, TypeVar
 
-__all__ = ["Call", "Lock", "Stream", "acquire", "closing", "gather", "race", "run_blocking", "sleep"]
+__all__ = [
+    "Call",
+    "Lock",
+    "Stream",
+    "acquire",
+    "back_off",
+    "call_back",
+    "closing",
+    "gather",
+    "monotonic",
+    "race",
+    "run_blocking",
+    "sleep",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +37,23 @@ Call: TypeAlias = Callable[[], T]
 
 Lock = threading.Lock
 sleep = time.sleep
+
+
+def back_off(attempt: int) -> None:
+    """Wait a little before another try: longer each time, and never as long as somebody else does."""
+    time.sleep(random.uniform(0, min(1.0, 0.005 * 2**attempt)))
+
+
+def call_back(listeners: Iterable[Callable[[T], object]], value: T) -> None:
+    """Call every listener, one after the other; the first error is raised when all were called."""
+    failure: Exception | None = None
+    for listener in listeners:
+        try:
+            listener(value)
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def acquire(lock: threading.Lock, seconds: float) -> bool:
