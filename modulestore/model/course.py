@@ -258,6 +258,14 @@ class Block:
         return _copied(self.course.structure.data.defaults(self._position))
 
     @property
+    def overrides(self) -> tuple[str, ...]:
+        """Of a copy of a library block, the settings that it sets itself, sorted; of other blocks none."""
+        data = self.course.structure.data
+        if data.edit_info(self._position).original_usage is None:
+            return ()
+        return tuple(sorted(data.settings(self._position)))
+
+    @property
     def asides(self) -> list[dict[str, Any]]:
         """Data of asides, ``{"aside_type", "fields"}`` each; a copy."""
         return [_copied(aside) for aside in self.course.structure.data.asides(self._position)]

@@ -24,6 +24,8 @@ from modulestore.model.values import Author
 
 __all__ = ["Existing", "ImportPlan", "ImportReport", "plan_import", "report"]
 
+_NO_EDIT = EditInfo()
+
 Assets = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -153,6 +155,7 @@ class _Planner:
         self.heads: dict[str, Structure] = {}
         self.new_structures: dict[str, Structure] = {}
         self.definitions: dict[VersionId, Definition] = {}
+        self.edit_infos: dict[tuple[object, ...], EditInfo] = {}  # most blocks of a version share theirs
 
     def plan_branch(
         self,
@@ -255,7 +258,7 @@ class _Planner:
     def _edit_info(
         self, branch: str, version: VersionId, key: BlockKey, old: BlockRecord | None, differs: bool
     ) -> EditInfo:
-        before = old.edit_info if old else EditInfo()
+        before = old.edit_info if old else _NO_EDIT
         previous = before.update_version
         source = None
         if branch == PUBLISHED and not differs:
@@ -264,15 +267,19 @@ class _Planner:
             source = draft.source_version or draft.update_version
             if old is None:
                 previous = draft.previous_version
-        return EditInfo(
-            previous_version=previous,
-            update_version=version,
-            source_version=source,
-            edited_on=self.now,
-            edited_by=self.author,
-            original_usage=before.original_usage,
-            original_usage_version=before.original_usage_version,
-        )
+        differing = (previous, version, source, before.original_usage, before.original_usage_version)
+        info = self.edit_infos.get(differing)
+        if info is None:
+            info = self.edit_infos[differing] = EditInfo(
+                previous_version=previous,
+                update_version=version,
+                source_version=source,
+                edited_on=self.now,
+                edited_by=self.author,
+                original_usage=before.original_usage,
+                original_usage_version=before.original_usage_version,
+            )
+        return info
 
     def _draft_info(self, key: BlockKey) -> EditInfo:
         draft = self.heads[DRAFT]
