@@ -9,41 +9,64 @@ index.
     for video in course.blocks("video"):
         print(video.display_name, " / ".join(block.display_name for block in video.path))
 
+    with store.edit(course.key, author="ana") as edit:
+        edit.update(video, display_name="A better name")
+    store.publish(course.key, author="ana")
+
 ``connect_async`` gives the same names to be awaited. Errors are in :mod:`modulestore.errors`, keys in
 :mod:`modulestore.keys`.
 """
 
 from modulestore._async.connect import connect_async
+from modulestore._async.editing import AsyncEditSession
 from modulestore._async.store import AsyncStore
 from modulestore._sync.connect import connect
+from modulestore._sync.editing import EditSession
 from modulestore._sync.store import Store
 from modulestore.errors import ModuleStoreError
 from modulestore.keys import AssetKey, BlockKey, CourseKey, LibraryKey, UsageKey, VersionId
+from modulestore.model.commit import BranchMove, Commit
+from modulestore.model.conflict import KeptConflict
 from modulestore.model.course import Block, Course
+from modulestore.model.diff import Diff
+from modulestore.model.history import BlockVersion, VersionInfo
 from modulestore.model.importing import ImportReport
 from modulestore.model.inheritance import Origin, Resolved
+from modulestore.model.merging import ConflictItem
 from modulestore.model.plain import Problem
+from modulestore.model.publishing import Change, Preview
 from modulestore.model.summary import CourseSummary
 from modulestore.model.values import Progress as ProgressCallback
 
 __all__ = [
     "AssetKey",
+    "AsyncEditSession",
     "AsyncStore",
     "Block",
     "BlockKey",
+    "BlockVersion",
+    "BranchMove",
+    "Change",
+    "Commit",
+    "ConflictItem",
     "Course",
     "CourseKey",
     "CourseSummary",
+    "Diff",
+    "EditSession",
     "ImportReport",
+    "KeptConflict",
     "LibraryKey",
     "ModuleStoreError",
     "Origin",
+    "Preview",
     "Problem",
     "ProgressCallback",
     "Resolved",
     "Store",
     "UsageKey",
     "VersionId",
+    "VersionInfo",
     "connect",
     "connect_async",
 ]

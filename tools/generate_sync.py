@@ -37,6 +37,7 @@ NAMES = {
     "AsyncCursor": "Cursor",
     "AsyncDatabase": "Database",
     "AsyncExitStack": "ExitStack",
+    "AsyncEditSession": "EditSession",
     "AsyncGridFSBucket": "GridFSBucket",
     "AsyncGenerator": "Generator",
     "AsyncIterable": "Iterable",

@@ -9,7 +9,7 @@ one of the same name is the exception: see docs, "Files of an import".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modulestore._async.committing import insert_entry, swap_heads
-from modulestore._async.ports import Backend
+from modulestore._async.ports import Backend, Files
 from modulestore._async.preparing import prepare_write
 from modulestore._async.reading import load_definitions, load_structures
 from modulestore._async.waiting import run_blocking
@@ -37,6 +37,8 @@ __all__ = ["Importer"]
 
 _TRIES = 5
 _PIECE = 1 << 20
+_TOGETHER = 8 << 20  # bytes of files that are sent at once
+_MOST_TOGETHER = 1000  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,13 @@ class Importer:
                 self.progress("writing", 0, len(uploads) + 2)
                 await group.definitions.put_many(written.definitions)
                 await group.structures.put_many(written.structures)
-                for number, upload in enumerate(uploads, start=1):
-                    self.progress("writing", number, len(uploads) + 2)
-                    with tree.open(upload.source) as source:
-                        await group.files.put(upload.file, source)
-                    if not upload.replaces:
-                        written.files.append(upload.file)
+                done = 1
+                for batch in _batches(uploads):
+                    self.progress("writing", done, len(uploads) + 2)
+                    # If a reply is lost they may have been stored: they are taken back in any case.
+                    written.files.extend(upload.file for upload in batch if not upload.replaces)
+                    await _send(group.files, batch, tree)
+                    done += len(batch)
                 await _make_visible(group, plan)
                 visible = True
         except CommitUnknown:
@@ -167,6 +170,31 @@ def _encoded(plan: ImportPlan) -> _Written:
             structure.id: v1.encode_structure(structure) for structure in plan.new_structures.values()
         },
         files=[],
+    )
+
+
+def _batches(uploads: Sequence[_Upload]) -> Iterator[list[_Upload]]:
+    """Files that are sent at once: all new or all replacing, and not too much. A large one is alone."""
+    batch: list[_Upload] = []
+    size = 0
+    for upload in uploads:
+        full = size + upload.file.length > _TOGETHER or len(batch) == _MOST_TOGETHER
+        if batch and (full or upload.replaces != batch[0].replaces):
+            yield batch
+            batch, size = [], 0
+        batch.append(upload)
+        size += upload.file.length
+    if batch:
+        yield batch
+
+
+async def _send(files: Files, batch: Sequence[_Upload], tree: FileTree) -> None:
+    if batch[0].file.length > _TOGETHER:
+        with tree.open(batch[0].source) as source:
+            await files.put(batch[0].file, source)
+        return
+    await files.put_many(
+        await run_blocking(lambda: [(upload.file, tree.read(upload.source)) for upload in batch])
     )
 
 

@@ -110,13 +110,15 @@ async def head_as_of(backend: Backend, head: VersionId, moment: datetime) -> Ver
 
 
 async def load_definitions(backend: Backend, ids: Iterable[VersionId]) -> dict[VersionId, Definition]:
-    """Definitions by id. One round trip.
+    """Definitions by id. One round trip; none for no ids.
 
     Raises:
         DefinitionNotFound: one of them is not there.
         CorruptDocument: one of them cannot be read.
     """
     wanted = set(ids)
+    if not wanted:
+        return {}
     documents = await backend.definitions.get_many(wanted)
     missing = wanted - documents.keys()
     if missing:

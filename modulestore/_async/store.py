@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from modulestore._async.catalog import CatalogStore
 from modulestore._async.importing import Importer
-from modulestore._async.ports import Backend
+from modulestore._async.libraries import LibraryStore
 from modulestore._async.preparing import apply_steps, pending_steps
+from modulestore._async.publishing import PublishingStore
 from modulestore._async.reading import find_entry, find_head, head_as_of, load_content, load_structures
+from modulestore._async.versions import VersionStore
 from modulestore.errors import InvalidInput
-from modulestore.formats import v1
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
-from modulestore.model.index import IndexEntry
-from modulestore.model.summary import CourseSummary, shown_branch, summarize
 from modulestore.model.values import Author, Progress
 from modulestore.upkeep.steps import PendingStep
 
 __all__ = ["AsyncStore"]
 
-# Structures that a list of courses holds in memory at a time.
-_SUMMARY_BATCH = 16
 
-
-class AsyncStore:
+class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
     used from several tasks at once.
     """
-
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        writes_allowed: bool = False,
-        now: Callable[[], datetime] | None = None,
-        ids: Iterator[VersionId] | None = None,
-    ) -> None:
-        """A store on a backend.
-
-        Args:
-            writes_allowed: whether a database with a platform's documents may be written to.
-            now: the clock; aware, cut to milliseconds by the store. Default: the machine's.
-            ids: where new ids come from. Default: as MongoDB makes them.
-        """
-        self._backend = backend
-        self._writes_allowed = writes_allowed
-        self._clock = now or (lambda: datetime.now(UTC))
-        self._ids = ids or iter(v1.new_version_id, None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,25 +96,6 @@ class AsyncStore:
         """
         return await load_content(self._backend, blocks)
 
-    async def courses(self) -> list[CourseSummary]:
-        """Every course and library, sorted by org, course, run.
-
-        Reads the head of each: one round trip per 16 courses.
-        """
-        entries = await self._backend.index.list()
-        summaries = []
-        for start in range(0, len(entries), _SUMMARY_BATCH):
-            summaries += await self._summaries(entries[start : start + _SUMMARY_BATCH])
-        return summaries
-
-    async def _summaries(self, entries: list[IndexEntry]) -> list[CourseSummary]:
-        heads = [entry.heads[branch] if (branch := shown_branch(entry)) else None for entry in entries]
-        documents = await self._backend.structures.get_many({head for head in heads if head is not None})
-        return [
-            summarize(entry, v1.decode_structure(documents[head]) if head in documents else None)
-            for entry, head in zip(entries, heads, strict=True)
-        ]
-
     async def import_course(
         self,
         path: str | Path,
@@ -187,7 +145,3 @@ class AsyncStore:
     async def upgrade(self) -> list[PendingStep]:
         """Do the migration steps that have something to do; what was done."""
         return await apply_steps(self._backend)
-
-    def _now(self) -> datetime:
-        now = self._clock().astimezone(UTC)
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)

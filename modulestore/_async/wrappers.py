@@ -31,6 +31,7 @@ WRITES = frozenset(
         "definitions.put_many",
         "files.delete",
         "files.put",
+        "files.put_many",
         "files.update",
         "group.commit",
         "index.delete",
@@ -199,6 +200,9 @@ class _Files(Files):
 
     async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
         return await self._around("files.put", lambda: self._inner.put(file, source))
+
+    async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
+        return await self._around("files.put_many", lambda: self._inner.put_many(files))
 
     async def update(self, file: CourseFile) -> bool:
         return await self._around("files.update", lambda: self._inner.update(file))

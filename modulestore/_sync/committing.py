@@ -18,7 +18,7 @@ from modulestore.errors import CommitUnknown, CourseExists, StorageUnavailable
 from modulestore.keys import VersionId
 from modulestore.model.index import IndexEntry, Swapped, SwapResult
 
-__all__ = ["insert_entry", "swap_heads"]
+__all__ = ["delete_entry", "insert_entry", "swap_heads"]
 
 _PAUSES = (0.0, 0.1, 0.5, 2.0)  # seconds before each try; a fail-over of a replica set takes a few
 
@@ -43,8 +43,10 @@ def swap_heads(
             sleep(pause)
         try:
             result = backend.index.swap(entry, expected, new, search_targets=search_targets)
-            if lost is None or isinstance(result, Swapped) or result.entry is None:
+            if lost is None or isinstance(result, Swapped):
                 return result
+            if result.entry is None:
+                break  # deleted meanwhile: before our swap, or after it
             if _are_ours(backend, result.entry, new):
                 return Swapped(result.entry)
         except StorageUnavailable as error:
@@ -82,6 +84,27 @@ def insert_entry(backend: Backend, entry: IndexEntry) -> None:
             return
         else:
             return
+    raise _unknown(entry) from lost
+
+
+def delete_entry(backend: Backend, entry: IndexEntry) -> bool:
+    """Take a course out of the index, if its heads are still those of ``entry``; whether it was done.
+
+    Raises:
+        CommitUnknown: the database went away, and did not come back to be asked.
+    """
+    lost: StorageUnavailable | None = None
+    for pause in _PAUSES:
+        if lost is not None:
+            sleep(pause)
+        try:
+            if backend.index.delete(entry):
+                return True
+            there = None if lost is None else backend.index.get(entry.key)
+        except StorageUnavailable as error:
+            lost = error
+        else:
+            return lost is not None and (there is None or there.id != entry.id)
     raise _unknown(entry) from lost
 
 

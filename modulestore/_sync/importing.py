@@ -10,7 +10,7 @@ one of the same name is the exception: see docs, "Files of an import".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modulestore._sync.committing import insert_entry, swap_heads
-from modulestore._sync.ports import Backend
+from modulestore._sync.ports import Backend, Files
 from modulestore._sync.preparing import prepare_write
 from modulestore._sync.reading import load_definitions, load_structures
 from modulestore._sync.waiting import run_blocking
@@ -38,6 +38,8 @@ __all__ = ["Importer"]
 
 _TRIES = 5
 _PIECE = 1 << 20
+_TOGETHER = 8 << 20  # bytes of files that are sent at once
+_MOST_TOGETHER = 1000  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +126,13 @@ class Importer:
                 self.progress("writing", 0, len(uploads) + 2)
                 group.definitions.put_many(written.definitions)
                 group.structures.put_many(written.structures)
-                for number, upload in enumerate(uploads, start=1):
-                    self.progress("writing", number, len(uploads) + 2)
-                    with tree.open(upload.source) as source:
-                        group.files.put(upload.file, source)
-                    if not upload.replaces:
-                        written.files.append(upload.file)
+                done = 1
+                for batch in _batches(uploads):
+                    self.progress("writing", done, len(uploads) + 2)
+                    # If a reply is lost they may have been stored: they are taken back in any case.
+                    written.files.extend(upload.file for upload in batch if not upload.replaces)
+                    _send(group.files, batch, tree)
+                    done += len(batch)
                 _make_visible(group, plan)
                 visible = True
         except CommitUnknown:
@@ -165,6 +168,29 @@ def _encoded(plan: ImportPlan) -> _Written:
         },
         files=[],
     )
+
+
+def _batches(uploads: Sequence[_Upload]) -> Iterator[list[_Upload]]:
+    """Files that are sent at once: all new or all replacing, and not too much. A large one is alone."""
+    batch: list[_Upload] = []
+    size = 0
+    for upload in uploads:
+        full = size + upload.file.length > _TOGETHER or len(batch) == _MOST_TOGETHER
+        if batch and (full or upload.replaces != batch[0].replaces):
+            yield batch
+            batch, size = [], 0
+        batch.append(upload)
+        size += upload.file.length
+    if batch:
+        yield batch
+
+
+def _send(files: Files, batch: Sequence[_Upload], tree: FileTree) -> None:
+    if batch[0].file.length > _TOGETHER:
+        with tree.open(batch[0].source) as source:
+            files.put(batch[0].file, source)
+        return
+    files.put_many(run_blocking(lambda: [(upload.file, tree.read(upload.source)) for upload in batch]))
 
 
 def _make_visible(group: Backend, plan: ImportPlan) -> None:

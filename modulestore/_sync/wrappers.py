@@ -32,6 +32,7 @@ WRITES = frozenset(
         "definitions.put_many",
         "files.delete",
         "files.put",
+        "files.put_many",
         "files.update",
         "group.commit",
         "index.delete",
@@ -200,6 +201,9 @@ class _Files(Files):
 
     def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
         return self._around("files.put", lambda: self._inner.put(file, source))
+
+    def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
+        return self._around("files.put_many", lambda: self._inner.put_many(files))
 
     def update(self, file: CourseFile) -> bool:
         return self._around("files.update", lambda: self._inner.update(file))

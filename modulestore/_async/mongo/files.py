@@ -1,8 +1,10 @@
 """The port of files, in the platform's layout: GridFS.
 
-A file is uploaded under an id of its own, and then takes the place of the one before in a transaction. A
-server without transactions (one that is in no replica set) does the same steps one by one: for that moment
-the file is not there, a crash can leave the name without a file, and two uploads of one name must not meet.
+A file is uploaded under an id of its own, and then takes the place of the one before in a transaction. Small
+files go in one transaction with their bytes. A server without transactions (one that is in no replica set)
+does the same steps one by one: for that moment the files are not there, a crash can leave their names without
+files, and two uploads of one name must not meet. The document of a file is always the first to go and the
+last to come, so that chunks that are left in the middle of it belong to nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from typing import Any, BinaryIO
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import ServerSelectionTimeoutError
 
 from modulestore._async.mongo.collections import Collections
-from modulestore._async.mongo.transactions import Transactions
+from modulestore._async.mongo.transactions import Steps, Transactions
 from modulestore._async.ports import Files
 from modulestore._async.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
@@ -24,11 +27,12 @@ from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import check_range, now
-from modulestore.storage.mongo.errors import driver_errors
+from modulestore.storage.mongo.errors import driver_errors, mapped
 from modulestore.storage.mongo.files import (
     CHUNK,
     course_filter,
     decode_file,
+    encode_chunks,
     encode_file,
     file_id,
     metadata_update,
@@ -37,6 +41,7 @@ from modulestore.storage.mongo.files import (
 __all__ = ["MongoFiles"]
 
 _SLICE = 8 * CHUNK  # bytes that are sent or fetched at once
+_TRIES = 5
 _OF_THE_BYTES = ("uploadDate", "length", "custom_md5", "md5")
 
 
@@ -62,13 +67,29 @@ class MongoFiles(Files):
         upload = ObjectId()
         try:
             length, md5 = await self._upload(upload, source, str(file.key))
-            stored = replace(
-                file, key=file_key(file.key), length=length, md5=md5, sha256=None, uploaded_on=now()
-            )
+            stored = _stored(file, length, md5)
             await self._switch(stored, upload)
         except BaseException:
             await self._forget(upload)
             raise
+        return stored
+
+    async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
+        stored = await run_blocking(_with_digests, files)
+        latest = {file.key: (file, data) for file, (_, data) in zip(stored, files, strict=True)}
+        documents = [encode_file(file) for file, _ in latest.values()]
+        chunks = [chunk for file, data in latest.values() for chunk in encode_chunks(file.key, data)]
+        names = {"$in": [document["_id"] for document in documents]}
+
+        async def steps(session: AsyncClientSession | None) -> None:
+            await self._files.delete_many({"_id": names}, session=session)
+            await self._chunks.delete_many({"files_id": names}, session=session)
+            if chunks:
+                await self._chunks.insert_many(chunks, session=session)
+            await self._files.insert_many(documents, session=session)
+
+        if stored:
+            await self._until_alone(steps, str(stored[0].key.course))
         return stored
 
     async def update(self, file: CourseFile) -> bool:
@@ -146,8 +167,31 @@ class MongoFiles(Files):
             await self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
             await self._files.insert_one(document, session=session)
 
-        with driver_errors(str(file.key)):
-            await self._transactions.run(steps)
+        await self._run(steps, str(file.key))
+
+    async def _until_alone(self, steps: Steps, place: str) -> None:
+        """Do steps, from the beginning again if another upload of one of the names came in between."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                await self._run(steps, place)
+            except Conflict:
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    async def _run(self, steps: Steps, place: str) -> None:
+        async def once(session: AsyncClientSession | None) -> None:
+            try:
+                await steps(session)
+                if session is not None:
+                    await session.commit_transaction()
+            except ServerSelectionTimeoutError as error:
+                # The driver has waited for the server. At an error of its own it would go on for two minutes.
+                raise mapped(error, place) from error
+
+        with driver_errors(place):
+            await self._transactions.run(once)
 
     async def _forget(self, upload: ObjectId) -> None:
         try:
@@ -155,3 +199,13 @@ class MongoFiles(Files):
                 await self._chunks.delete_many({"files_id": upload})
         except ModuleStoreError:
             pass  # nothing points to these chunks; the error that brought us here is the one to report
+
+
+def _with_digests(files: Sequence[tuple[CourseFile, bytes]]) -> list[CourseFile]:
+    return [
+        _stored(file, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest()) for file, data in files
+    ]
+
+
+def _stored(file: CourseFile, length: int, md5: str) -> CourseFile:
+    return replace(file, key=file_key(file.key), length=length, md5=md5, sha256=None, uploaded_on=now())

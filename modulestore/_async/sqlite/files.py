@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -11,7 +13,7 @@ from modulestore._async.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile
-from modulestore.storage.content import set_aside
+from modulestore.storage.content import Content, set_aside
 from modulestore.storage.documents import check_range
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
@@ -37,6 +39,11 @@ class SqliteFiles(Files):
             content = await run_blocking(stack.enter_context, set_aside(source, SLICE))
             return await self._session.write(statements.put, file, content)
 
+    async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
+        with ExitStack() as stack:
+            contents = await run_blocking(_set_aside, files, stack)
+            return await self._session.write(statements.put_many, contents)
+
     async def update(self, file: CourseFile) -> bool:
         return await self._session.write(statements.update, file)
 
@@ -54,3 +61,9 @@ class SqliteFiles(Files):
 
     async def delete(self, key: AssetKey) -> bool:
         return await self._session.write(statements.delete, key)
+
+
+def _set_aside(
+    files: Sequence[tuple[CourseFile, bytes]], stack: ExitStack
+) -> list[tuple[CourseFile, Content]]:
+    return [(file, stack.enter_context(set_aside(io.BytesIO(data), SLICE))) for file, data in files]

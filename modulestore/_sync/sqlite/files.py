@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -12,7 +14,7 @@ from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile
-from modulestore.storage.content import set_aside
+from modulestore.storage.content import Content, set_aside
 from modulestore.storage.documents import check_range
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
@@ -38,6 +40,11 @@ class SqliteFiles(Files):
             content = run_blocking(stack.enter_context, set_aside(source, SLICE))
             return self._session.write(statements.put, file, content)
 
+    def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
+        with ExitStack() as stack:
+            contents = run_blocking(_set_aside, files, stack)
+            return self._session.write(statements.put_many, contents)
+
     def update(self, file: CourseFile) -> bool:
         return self._session.write(statements.update, file)
 
@@ -55,3 +62,9 @@ class SqliteFiles(Files):
 
     def delete(self, key: AssetKey) -> bool:
         return self._session.write(statements.delete, key)
+
+
+def _set_aside(
+    files: Sequence[tuple[CourseFile, bytes]], stack: ExitStack
+) -> list[tuple[CourseFile, Content]]:
+    return [(file, stack.enter_context(set_aside(io.BytesIO(data), SLICE))) for file, data in files]

@@ -1,0 +1,163 @@
+"""Merging an edit with what others did, and keeping it for its author where that cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modulestore._async.commits import Committer
+from modulestore._async.preparing import prepare_write
+from modulestore._async.reading import load_definitions, load_structures
+from modulestore.errors import EditConflict, NotFound
+from modulestore.formats import v1
+from modulestore.keys import ContextKey, VersionId
+from modulestore.model import merging
+from modulestore.model.conflict import KeptConflict
+from modulestore.model.definition import Definition
+from modulestore.model.merging import ConflictItem
+from modulestore.model.revision import Revision
+from modulestore.model.structure import Structure
+
+__all__ = ["CONFLICT", "Conflicts", "Mine"]
+
+CONFLICT = "conflict"  # kind of the records of kept conflicts, by id
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """An author's version of a branch, on the one that it was made of.
+
+    Attributes:
+        structure: the version; ``definitions`` are those of it that are not stored yet.
+        kept: the conflict that it is kept in, if it is.
+    """
+
+    structure: Structure
+    definitions: Mapping[VersionId, Definition]
+    message: str | None
+    kept: KeptConflict | None = None
+
+
+class Conflicts:
+    """Merges edits on one backend, and keeps those that it cannot merge."""
+
+    def __init__(self, committer: Committer, resolve: Callable[..., object]) -> None:
+        self._committer = committer
+        self._resolve = resolve
+
+    async def merged(
+        self,
+        key: ContextKey,
+        branch: str,
+        base: Structure,
+        mine: Mine,
+        head: VersionId,
+        *,
+        choices: Mapping[str, str],
+        overwrite: bool,
+    ) -> Revision:
+        """An edit of ``base`` on a head that is not ``base``.
+
+        Args:
+            choices: who wins, "mine" or "theirs", by id of an item.
+            overwrite: mine wins in every item that ``choices`` does not name.
+
+        Raises:
+            EditConflict: items are left to decide; the edit is kept.
+        """
+        theirs = (await load_structures(self._committer.backend, [head]))[head]
+        needed = merging.needed_definitions(base, theirs, mine.structure) - mine.definitions.keys()
+        contents = {**await load_definitions(self._committer.backend, needed), **mine.definitions}
+        result = merging.merge(base, theirs, mine.structure, contents, choices=choices)
+        if result.conflicts and overwrite:
+            every = {item.id: "mine" for item in result.conflicts}
+            result = merging.merge(base, theirs, mine.structure, contents, choices={**every, **choices})
+        if result.conflicts:
+            kept = await self._keep(key, branch, base, mine, theirs, result.conflicts)
+            raise _edit_conflict(kept, self._resolve)
+        author = mine.structure.header.edited_by
+        revision = self._committer.revision(theirs, theirs.header.root, author)
+        merging.apply_merge(result, revision)
+        for record in revision.changes.values():
+            # What the author's version brought along has to be stored with this one.
+            if record is not None and record.definition in mine.definitions:
+                revision.definitions[record.definition] = mine.definitions[record.definition]
+        return revision
+
+    async def keep_version(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
+        """Store a version that no branch points to."""
+        backend = self._committer.backend
+        author = structure.header.edited_by
+        await prepare_write(backend, author, writes_allowed=self._committer.writes_allowed)
+        async with backend.group() as group:
+            await group.definitions.put_many(
+                {version: v1.encode_definition(definition) for version, definition in definitions.items()}
+            )
+            await group.structures.put_many({structure.id: v1.encode_structure(structure)})
+
+    async def _keep(
+        self,
+        key: ContextKey,
+        branch: str,
+        base: Structure,
+        mine: Mine,
+        theirs: Structure,
+        items: Sequence[ConflictItem],
+    ) -> KeptConflict:
+        if mine.kept is None:
+            await self.keep_version(mine.structure, mine.definitions)
+        kept = KeptConflict(
+            id=str(mine.structure.id),
+            key=key.bare,
+            branch=branch,
+            base=base.id,
+            mine=mine.structure.id,
+            author=mine.structure.header.edited_by,
+            theirs=theirs.id,
+            their_author=theirs.header.edited_by,
+            on=mine.structure.header.edited_on,
+            message=mine.message,
+            items=tuple(items),
+        )
+        records = self._committer.backend.records
+        while not await records.put_if_absent(CONFLICT, kept.id, kept.as_record()):
+            # The same edit met another head since: what is kept is what stands against it now.
+            there = await records.get(CONFLICT, kept.id)
+            if there is not None and await records.swap(there, kept.as_record()):
+                break
+        return kept
+
+    async def find(self, conflict_id: str) -> KeptConflict:
+        """A kept conflict.
+
+        Raises:
+            NotFound: there is none of this id: it may have been resolved.
+        """
+        record = await self._committer.backend.records.get(CONFLICT, conflict_id)
+        if record is None:
+            raise NotFound(f"there is no conflict {conflict_id}", hint="it may have been resolved since")
+        return KeptConflict.from_record(conflict_id, record.value)
+
+    async def list(self, key: ContextKey) -> list[KeptConflict]:
+        """Conflicts of a course that wait for a decision, oldest first."""
+        records = await self._committer.backend.records.list(CONFLICT)
+        kept = [KeptConflict.from_record(record.key, record.value) for record in records]
+        return sorted((conflict for conflict in kept if conflict.key == key.bare), key=lambda one: one.on)
+
+    async def forget(self, conflict: KeptConflict) -> None:
+        """A conflict that is decided is kept no longer; its version stays until it is pruned."""
+        record = await self._committer.backend.records.get(CONFLICT, conflict.id)
+        if record is not None:
+            await self._committer.backend.records.delete(record)
+
+
+def _edit_conflict(kept: KeptConflict, resolve: Callable[..., object]) -> EditConflict:
+    first = kept.items[0]
+    more = f" and {len(kept.items) - 1} more" if len(kept.items) > 1 else ""
+    what = f"{first.key.type}/{first.key.id}" + (f" {first.field}" if first.field else "")
+    return EditConflict(
+        f"{kept.their_author!r} changed the same thing meanwhile: {what}{more}",
+        conflict=kept,
+        resolve=resolve,
+        place=str(kept.key),
+    )
