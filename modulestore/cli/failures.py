@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import typer
 
+from modulestore.cli.conflict_view import conflict_json, conflict_lines
 from modulestore.cli.output import as_json_value
 from modulestore.errors import (
     Conflict,
+    EditConflict,
     InvalidInput,
     ModuleStoreError,
     NotFound,
@@ -38,24 +41,30 @@ def exit_code(error: Exception) -> int:
 def report_failure(error: ModuleStoreError | typer.TyperException, *, as_json: bool) -> None:
     """Say on standard error what went wrong: one line and what to do next, or one JSON value."""
     if isinstance(error, ModuleStoreError):
-        details = {
+        details: dict[str, Any] = {
             "type": type(error).__name__,
             "message": error.message,
             "place": error.place,
             "hint": error.hint,
         }
         if isinstance(error, ProblemsFound):
-            details["problems"] = as_json_value(error.problems)
+            details["problems"] = error.problems
+        if isinstance(error, EditConflict):
+            details["conflict"] = conflict_json(error.conflict)
+            details["hint"] = f"`modulestore conflicts resolve {error.conflict.id}` decides; see its --help"
     else:
         hint = "`modulestore --help` lists commands and options"
         details = {"type": "UsageError", "message": error.format_message(), "place": None, "hint": hint}
     if as_json:
-        print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
+        print(json.dumps({"error": as_json_value(details)}, ensure_ascii=False), file=sys.stderr)
         return
     place = f"{details['place']}: " if details["place"] else ""
     print(f"modulestore: {place}{details['message']}", file=sys.stderr)
     if isinstance(error, ProblemsFound):
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
+    if isinstance(error, EditConflict):
+        print(*conflict_lines(error.conflict), sep="\n", file=sys.stderr)
+        return
     if details["hint"]:
         print(f"  {details['hint']}", file=sys.stderr)

@@ -10,7 +10,7 @@ import typer
 
 from modulestore import ImportReport
 from modulestore.cli.output import print_json, progress_bar
-from modulestore.cli.settings import Json, open_store
+from modulestore.cli.settings import Json, as_author, open_store
 
 __all__ = ["import_"]
 
@@ -32,11 +32,14 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be.")] = False,
     json: Json = False,
 ) -> None:
-    """Import a course or library archive, whole or not at all."""
-    who = int(author) if author.lstrip("-").isdecimal() else author
+    """Import a course or library archive, whole or not at all.
+
+    \b
+    modulestore import course.tar.gz --author ana
+    """
     with open_store(context) as store, progress_bar() as progress:
         report = store.import_course(
-            path, key=key, author=who, strict=strict, dry_run=dry_run, progress=progress
+            path, key=key, author=as_author(author), strict=strict, dry_run=dry_run, progress=progress
         )
     if json:
         shown = {field.name: getattr(report, field.name) for field in fields(report)}

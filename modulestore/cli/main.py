@@ -9,8 +9,19 @@ from typing import Annotated
 
 import typer
 
-from modulestore.cli import importing, reading, upkeep
+from modulestore.cli import (
+    catalog,
+    conflicts,
+    editing,
+    history,
+    importing,
+    publishing,
+    reading,
+    restoring,
+    upkeep,
+)
 from modulestore.cli.failures import exit_code, report_failure
+from modulestore.cli.ordered import OrderedCommand
 from modulestore.cli.settings import DEFAULT_URL, URL_VARIABLE, Settings
 from modulestore.errors import ModuleStoreError
 
@@ -36,11 +47,26 @@ def _settings(
     context.obj = Settings(store)
 
 
+app.command("create")(catalog.create)
 app.command("import")(importing.import_)
 app.command("courses")(reading.courses)
 app.command("tree")(reading.tree)
 app.command("blocks")(reading.blocks)
 app.command("show")(reading.show)
+app.command("log")(history.log)
+app.command("diff")(history.diff)
+app.command("edit", cls=OrderedCommand)(editing.edit)
+app.command("conflicts")(conflicts.conflicts)
+app.command("changes")(publishing.changes)
+app.command("publish")(publishing.publish)
+app.command("unpublish")(publishing.unpublish)
+app.command("discard")(publishing.discard)
+app.command("restore")(restoring.restore)
+app.command("undo")(restoring.undo)
+app.command("tag")(history.tag)
+app.command("rerun")(catalog.rerun)
+app.command("delete")(catalog.delete)
+app.command("undelete")(catalog.undelete)
 app.command("upgrade")(upkeep.upgrade)
 
 
@@ -53,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
-        return app(words, standalone_mode=False) or 0
+        return app(words, standalone_mode=False, prog_name="modulestore") or 0
     except (ModuleStoreError, typer.TyperException) as error:
         report_failure(error, as_json=as_json)
         return exit_code(error)

@@ -15,9 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from modulestore import ProgressCallback
 
-__all__ = ["as_json_value", "console", "print_json", "progress_bar", "since"]
+__all__ = [
+    "as_json_value",
+    "clipped",
+    "columns",
+    "console",
+    "counted",
+    "print_json",
+    "progress_bar",
+    "since",
+]
 
 _UNBOUNDED = 100_000
+_CLIPPED = 70
 
 
 def console() -> Console:
@@ -74,3 +84,14 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]])
         for row in rows
     ]
+
+
+def clipped(value: object) -> str:
+    """A value on one line, with its end cut off where it is long."""
+    text = json.dumps(as_json_value(value), ensure_ascii=False)
+    return text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -11,15 +11,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from modulestore.cli.output import as_json_value, columns, console, print_json, since
-from modulestore.cli.settings import Json, open_store
-from modulestore.errors import InvalidInput
+from modulestore.cli.settings import Json, Key, field_and_value, open_store
 from modulestore.keys import as_usage_key
 from modulestore.model.course import Block
 from modulestore.model.inheritance import Resolved
 
 __all__ = ["blocks", "courses", "show", "tree"]
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of a course or library.")]
 Branch = Annotated[
     str | None, typer.Option(help="draft, published or library; without it what learners see.")
 ]
@@ -27,7 +25,11 @@ Version = Annotated[str | None, typer.Option(help="Id of a version, instead of t
 
 
 def courses(context: typer.Context, json: Json = False) -> None:
-    """List courses and libraries."""
+    """List courses and libraries.
+
+    \b
+    modulestore courses
+    """
     with open_store(context, must_exist=True) as store:
         summaries = store.courses()
     if json:
@@ -49,7 +51,11 @@ def tree(
     depth: Annotated[int | None, typer.Option(min=0, help="How many levels below the root.")] = None,
     json: Json = False,
 ) -> None:
-    """Show the outline of a course."""
+    """Show the outline of a course.
+
+    \b
+    modulestore tree course-v1:Example+MS101+2026 --depth 2
+    """
     with open_store(context, must_exist=True) as store:
         course = store.open(key, branch=branch, version=version)
     if json:
@@ -95,7 +101,11 @@ def blocks(
     version: Version = None,
     json: Json = False,
 ) -> None:
-    """List blocks in document order, each with the way to it."""
+    """List blocks in document order, each with the way to it.
+
+    \b
+    modulestore blocks course-v1:Example+MS101+2026 --type problem --where graded=true
+    """
     tests = [_test(condition) for condition in where or ()]
     with open_store(context, must_exist=True) as store:
         course = store.open(key, branch=branch, version=version)
@@ -111,16 +121,7 @@ def blocks(
 
 
 def _test(condition: str) -> Callable[[Block], bool]:
-    name, equals, text = condition.partition("=")
-    try:
-        wanted = json.loads(text) if equals and name else None
-    except ValueError:
-        equals = ""
-    if not equals or not name:
-        raise InvalidInput(
-            f"--where {condition!r} is not FIELD=JSON",
-            hint="""for example --where graded=true, or --where 'format="Lab"'""",
-        )
+    name, wanted = field_and_value("--where", condition, """--where graded=true, or --where 'format="Lab"'""")
     return lambda block: _equal(as_json_value(block.get(name)), wanted)
 
 
@@ -134,7 +135,11 @@ def show(
     branch: Branch = None,
     json: Json = False,
 ) -> None:
-    """Show one block: its own settings, those that apply to it and where they come from, its content."""
+    """Show one block: its own settings, those that apply to it and where they come from, its content.
+
+    \b
+    modulestore show block-v1:Example+MS101+2026+type@problem+block@quiz-range
+    """
     usage = as_usage_key(usage_key)
     with open_store(context, must_exist=True) as store:
         course = store.open(usage.course, branch=branch)

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from modulestore import Store, connect
+from modulestore.errors import InvalidInput
+from modulestore.keys import ContextKey, UsageKey, as_usage_key
 
-__all__ = ["DEFAULT_URL", "URL_VARIABLE", "Json", "Settings", "open_store"]
+__all__ = [
+    "DEFAULT_URL",
+    "URL_VARIABLE",
+    "Author",
+    "Json",
+    "Key",
+    "Message",
+    "Settings",
+    "VersionName",
+    "as_author",
+    "block_of",
+    "field_and_value",
+    "open_store",
+]
 
 URL_VARIABLE = "MODULESTORE_URL"
 DEFAULT_URL = "sqlite:///modulestore.db"
 
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of a course or library.")]
+VersionName = Annotated[
+    str, typer.Argument(metavar="VERSION", help="Id of a version, a tag, or a branch: its head.")
+]
+Author = Annotated[str, typer.Option(help="Who does it: a user id, or on our own databases any name.")]
+Message = Annotated[str | None, typer.Option("--message", "-m", help="What is done and why, for the log.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON value.")]
 
 
@@ -28,3 +50,38 @@ def open_store(context: typer.Context, *, must_exist: bool = False) -> Store:
     """The store of ``--store``; a command that only looks does not take a missing file for an empty store."""
     settings: Settings = context.obj
     return connect(settings.url, must_exist=must_exist)
+
+
+def as_author(text: str) -> int | str:
+    """What ``--author`` says: a user id if it is a number, else a name."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+def block_of(course: ContextKey, text: str) -> UsageKey:
+    """The key of a block of this course.
+
+    Raises:
+        InvalidInput: it is no key of a block, or of a block of another course.
+    """
+    usage = as_usage_key(text)
+    there = usage.course
+    # Keys of versions say no course, and old-style keys of blocks no run.
+    named = (there.org, there.course, there.run or course.run)
+    if None not in (there.org, course.org) and named != (course.org, course.course, course.run):
+        raise InvalidInput(f"{text} is no block of {course}", hint="give a block of this course")
+    return usage.map_into(course)
+
+
+def field_and_value(option: str, text: str, example: str) -> tuple[str, Any]:
+    """What an option that takes ``FIELD=JSON`` says.
+
+    Raises:
+        InvalidInput: the text is no field with a JSON value.
+    """
+    name, equals, value = text.partition("=")
+    try:
+        if name and equals:
+            return name, json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    raise InvalidInput(f"{option} {text!r} is not FIELD=JSON", hint=f"for example {example}")

@@ -17,7 +17,11 @@ def upgrade(
     plan: Annotated[bool, typer.Option("--plan", help="Change nothing; say what would be done.")] = False,
     json: Json = False,
 ) -> None:
-    """Bring an existing database up to date: make the indexes that it lacks."""
+    """Bring an existing database up to date: make the indexes that it lacks.
+
+    \b
+    modulestore upgrade --plan
+    """
     with open_store(context) as store:
         steps = store.pending_upgrade() if plan else store.upgrade()
     if json:

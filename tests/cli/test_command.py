@@ -6,43 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modulestore.cli import main
+from tests.cli.conftest import Run
 
 KEY = "course-v1:Example+MS101+2026"
-
-Run = Callable[..., Any]
-
-
-@pytest.fixture(params=["sqlite", "mongodb"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/courses.db"
-    found: str = request.getfixturevalue("mongodb_url")
-    return found
-
-
-@pytest.fixture
-def run(url: str, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command with ``--json``; its value."""
-
-    def run(*words: str, exit_code: int = 0) -> Any:
-        capsys.readouterr()
-        code = main(["--store", url, *words, "--json"])
-        captured = capsys.readouterr()
-        assert code == exit_code, captured.err
-        if exit_code == 0:
-            assert captured.err == ""
-            return json.loads(captured.out)
-        assert captured.out == ""
-        return json.loads(captured.err)["error"]
-
-    return run
 
 
 def test_import_and_look(run: Run, sample_course: str) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.golden.replay import BETTER_ON_PURPOSE
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ["README.md", "docs/tutorial.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/authoring.md", "docs/two-authors.md"]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -33,7 +36,11 @@ def test_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             exec(compile(text, page, "exec"), names)
         else:
             for command, expected in commands(text):
-                run(command, expected)
+                if name := ASSIGNMENT.match(command):  # for what follows on the page, as in one shell
+                    command = f'{command}; printf %s "${name[1]}"'
+                    monkeypatch.setenv(name[1], run(command, "…"))
+                else:
+                    run(command, expected)
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -42,12 +49,20 @@ def commands(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def run(command: str, expected: str) -> None:
+def run(command: str, expected: str) -> str:
     finished = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, f"$ {command}\n{finished.stderr}"
     # … stands for anything, other lines included.
     pattern = re.escape(expected.rstrip()).replace("…", "(?s:.*)")
     assert re.fullmatch(pattern, finished.stdout.rstrip()), f"$ {command}\n{finished.stdout}"
+    return finished.stdout
+
+
+def test_differences_on_purpose_are_told() -> None:
+    """Each has its reason in the table, in the words of the replay."""
+    page = (ROOT / "docs" / "authoring.md").read_text()
+    missing = {better.why for better in BETTER_ON_PURPOSE if better.why not in page}
+    assert not missing, "docs/authoring.md lacks these rows"
 
 
 @pytest.mark.parametrize(

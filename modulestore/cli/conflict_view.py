@@ -1,0 +1,59 @@
+"""How a conflict is shown: as JSON, and as lines that say what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modulestore.cli.output import clipped
+from modulestore.model.conflict import KeptConflict
+from modulestore.model.merging import ConflictItem
+
+__all__ = ["conflict_json", "conflict_lines"]
+
+_SIDES = ("base", "theirs", "mine")
+
+
+def conflict_json(conflict: KeptConflict) -> dict[str, Any]:
+    """A conflict, its items with whole keys of blocks."""
+    usage = conflict.key.usage
+    return {
+        "id": conflict.id,
+        "key": conflict.key,
+        "branch": conflict.branch,
+        "base": conflict.base,
+        "theirs": conflict.theirs,
+        "their_author": conflict.their_author,
+        "mine": conflict.mine,
+        "author": conflict.author,
+        "on": conflict.on,
+        "message": conflict.message,
+        "items": [{**item.as_json(), "key": str(usage(*item.key))} for item in conflict.items],
+    }
+
+
+def conflict_lines(conflict: KeptConflict) -> list[str]:
+    """What is to decide, with the commands that decide it."""
+    lines = [
+        f"  conflict {conflict.id}: {conflict.author!r} edited version {conflict.base},",
+        f"  and the head is {conflict.theirs} by {conflict.their_author!r} now",
+    ]
+    for item in conflict.items:
+        lines += _item_lines(conflict, item)
+    resolve = f"modulestore conflicts resolve {conflict.id}"
+    each = " ".join(f"--ours {item.id}" for item in conflict.items[:3])
+    return [
+        *lines,
+        "  decide with one of",
+        f"    {resolve} {each}{' …' if len(conflict.items) > 3 else ''}  # or --theirs, item by item",
+        f"    {resolve} --overwrite  # yours in all of them; all else stays merged",
+        f"    {resolve} --abort  # give your edit up",
+    ]
+
+
+def _item_lines(conflict: KeptConflict, item: ConflictItem) -> list[str]:
+    what = f", {item.field}" if item.field else ""
+    lines = [f"  item {item.id} ({item.kind.value}): {conflict.key.usage(*item.key)}{what}"]
+    for side in _SIDES:
+        value = "nothing" if side in item.absent else clipped(getattr(item, side))
+        lines.append(f"    {side + ':':8}{value}")
+    return lines

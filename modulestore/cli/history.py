@@ -1,0 +1,186 @@
+"""Commands that look back: ``log``, ``diff``; and ``tag``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from modulestore import Store, UsageKey
+from modulestore.cli.output import clipped, columns, print_json, since
+from modulestore.cli.settings import Author, Json, Key, VersionName, as_author, open_store
+from modulestore.errors import InvalidKey
+from modulestore.keys import ContextKey, as_course_key, as_usage_key
+from modulestore.model.diff import Diff
+
+__all__ = ["diff", "log", "tag"]
+
+
+def log(
+    context: typer.Context,
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="Key of a course or library; or of a block: only its changes."),
+    ],
+    branch: Annotated[
+        str | None, typer.Option(help="draft, published or library; without it what learners see.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("-n", min=1, help="Only so many versions.")] = None,
+    json: Json = False,
+) -> None:
+    """List versions of a branch, newest first: who made them, when, and what was said. Or of one block.
+
+    \b
+    modulestore log course-v1:Example+MS101+2026 --branch draft -n 10
+    modulestore log block-v1:Example+MS101+2026+type@html+block@columns --branch draft
+    """
+    usage = _block(key)
+    with open_store(context, must_exist=True) as store:
+        if usage is None:
+            versions = [_shown(info) for info in store.history(key, branch=branch, limit=limit)]
+        else:
+            versions = _of_block(store, usage, branch)[:limit]
+    if json:
+        print_json(versions)
+        return
+    rows = [
+        (
+            str(version["version"]),
+            since(version["edited_on"]),
+            str(version["author"]),
+            " ".join(
+                [
+                    *([version["change"]] if usage else []),
+                    *(f"[{name}]" for name in version["tags"]),
+                    version["message"] or "",
+                ]
+            ),
+        )
+        for version in versions
+    ]
+    for line in columns(rows):
+        print(line.rstrip())
+
+
+def _block(key: str) -> UsageKey | None:
+    """The block that a key names; None if it names a course."""
+    try:
+        as_course_key(key)
+    except InvalidKey as error:
+        try:
+            return as_usage_key(key)
+        except InvalidKey:
+            raise error from None
+    return None
+
+
+def _shown(info: Any) -> dict[str, Any]:
+    return {
+        "version": info.version,
+        "previous": info.previous,
+        "author": info.author,
+        "edited_on": info.edited_on,
+        "message": info.message,
+        "tags": info.tags,
+    }
+
+
+def _of_block(store: Store, usage: UsageKey, branch: str | None) -> list[dict[str, Any]]:
+    """Versions in which a block changed, each with what happened to it."""
+    by_version = {info.version: info for info in store.history(usage.course, branch=branch)}
+    versions = store.block_history(usage, branch=branch)
+    shown: list[dict[str, Any]] = []
+    for at, version in enumerate(versions):
+        was_there = at + 1 < len(versions) and versions[at + 1].block is not None
+        change = "removed" if version.block is None else "changed" if was_there else "added"
+        info = by_version.get(version.header.id)
+        if info is not None:  # made between the two looks, it is not known yet
+            shown.append({**_shown(info), "change": change})
+    return shown
+
+
+def diff(
+    context: typer.Context,
+    key: Key,
+    before: Annotated[str, typer.Argument(metavar="FROM", help="Id of a version, a tag, or a branch.")],
+    after: Annotated[str, typer.Argument(metavar="TO", help="Id of a version, a tag, or a branch.")],
+    json: Json = False,
+) -> None:
+    """Show what is different between two versions, block by block and field by field.
+
+    \b
+    modulestore diff course-v1:Example+MS101+2026 published draft
+    """
+    course = as_course_key(key).bare
+    with open_store(context, must_exist=True) as store:
+        found = store.diff(course, before, after)
+    if json:
+        print_json(_diff_json(course, found))
+        return
+    for line in _diff_lines(course, found) if found else ["no difference"]:
+        print(line)
+
+
+def _diff_json(course: ContextKey, found: Diff) -> dict[str, Any]:
+    def keys(blocks: tuple[Any, ...]) -> list[str]:
+        return [str(course.usage(*block)) for block in blocks]
+
+    def moved(item: Any) -> dict[str, Any]:
+        return {"key": course.usage(*item.key), "from": keys(item.before), "to": keys(item.after)}
+
+    return {
+        **{
+            name: [
+                {**item.as_json(), "key": course.usage(*item.key), "parents": keys(item.parents)}
+                for item in items
+            ]
+            for name, items in (("added", found.added), ("removed", found.removed))
+        },
+        "moved": [moved(item) for item in found.moved],
+        "reordered": [moved(item) for item in found.reordered],
+        "changed": [{**item.as_json(), "key": course.usage(*item.key)} for item in found.changed],
+        "assets": [item.as_json() for item in found.assets],
+    }
+
+
+def _diff_lines(course: ContextKey, found: Diff) -> list[str]:
+    def names(blocks: tuple[Any, ...]) -> str:
+        return ", ".join("/".join(block) for block in blocks) or "nothing"
+
+    lines = [f"added      {course.usage(*item.key)}, below {names(item.parents)}" for item in found.added]
+    lines += [f"removed    {course.usage(*item.key)}, below {names(item.parents)}" for item in found.removed]
+    for move in found.moved:
+        lines.append(f"moved      {course.usage(*move.key)}")
+        lines.append(f"             from {names(move.before)} to {names(move.after)}")
+    for order in found.reordered:
+        lines.append(f"reordered  {course.usage(*order.key)}: {names(order.after)}")
+    for change in found.changed:
+        values = change.as_json()
+        before, after = (
+            "nothing" if end in values["unset"] else clipped(values[end]) for end in ("from", "to")
+        )
+        lines.append(f"changed    {course.usage(*change.key)} {change.field}")
+        lines += [f"             from {before}", f"             to   {after}"]
+    lines += [f"file       {asset.filename}" for asset in found.assets]
+    return lines
+
+
+def tag(
+    context: typer.Context,
+    key: Key,
+    version: VersionName,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the version is called from now on.")],
+    author: Author = "-1",
+    json: Json = False,
+) -> None:
+    """Give a version a name, by which every command finds it. Tagged versions are never pruned.
+
+    \b
+    modulestore tag course-v1:Example+MS101+2026 published 2026-spring
+    """
+    with open_store(context, must_exist=True) as store:
+        found = store.tag(key, version, name, author=as_author(author))
+    if json:
+        print_json({"version": found, "name": name})
+        return
+    print(f"version {found} is tagged {name}")
