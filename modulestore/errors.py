@@ -13,9 +13,11 @@
     │   └── ReadOnlyStore        a write to a store that was opened for reading
     ├── NotFound                 what was asked for is not there (also a KeyError)
     │   ├── StoreNotFound        no database at this place
-    │   └── CourseNotFound, BranchNotFound, VersionNotFound, BlockNotFound, DefinitionNotFound, AssetNotFound
+    │   └── CourseNotFound, BranchNotFound, VersionNotFound, BlockNotFound, DefinitionNotFound, AssetNotFound,
+    │       NotPublished
     ├── Conflict                 somebody else was first: read again and decide
     │   ├── CourseExists         a course of this name is there already
+    │   ├── BlockExists          the version has a block of this type and id already
     │   ├── HeadMoved            the head of a branch is no longer the one that was read
     │   ├── CommitContention     others kept on committing until the time to merge with them was over
     │   └── EditConflict         somebody else edited the same thing: ask the author
@@ -37,6 +39,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AssetNotFound",
+    "BlockExists",
     "BlockNotFound",
     "BranchNotFound",
     "CommitContention",
@@ -57,6 +60,7 @@ __all__ = [
     "InvalidURL",
     "ModuleStoreError",
     "NotFound",
+    "NotPublished",
     "ProblemsFound",
     "ReadOnlyStore",
     "StorageError",
@@ -211,6 +215,12 @@ class AssetNotFound(NotFound):
     code = "asset-not-found"
 
 
+class NotPublished(NotFound):
+    """The published branch does not have the block, or nothing that it could be published under."""
+
+    code = "not-published"
+
+
 class Conflict(ModuleStoreError):
     """Somebody else was first."""
 
@@ -221,6 +231,12 @@ class CourseExists(Conflict):
     """A course of this key, or of one that differs only by case, is there already."""
 
     code = "course-exists"
+
+
+class BlockExists(Conflict):
+    """The version has a block of this type and id already."""
+
+    code = "block-exists"
 
 
 class HeadMoved(Conflict):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from modulestore._async.commits import Listener
 from modulestore._async.conflicts import Conflicts, Mine
 from modulestore._async.editing import AsyncEditSession, OnConflict, with_publication
-from modulestore._async.reading import find_head, load_structures
+from modulestore._async.reading import find_entry, find_head, load_structures
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import InvalidInput, StorageError
 from modulestore.keys import VersionId, as_course_key
@@ -61,8 +61,13 @@ class AuthoringStore(StoreBase):
         )
 
     async def conflicts(self, key: object) -> list[KeptConflict]:
-        """Conflicts of a course that wait for a decision, oldest first."""
-        return await self._conflicts().list(as_course_key(key))
+        """Conflicts of a course that wait for a decision, oldest first.
+
+        Raises:
+            CourseNotFound: there is no such course.
+        """
+        entry = await find_entry(self._backend, as_course_key(key))
+        return await self._conflicts().list(entry.key)
 
     async def conflict(self, conflict_id: str) -> KeptConflict:
         """A conflict that waits for a decision.

@@ -187,7 +187,9 @@ class CatalogStore(StoreBase):
         kept = {"by": author, "on": self._now(), **_as_record(entry)}
         await self._backend.records.put_if_absent(_DELETED, _deleted_key(entry), kept)
         if not await delete_entry(self._backend, entry):
-            await find_entry(self._backend, entry.key)  # gone: somebody else deleted it, and needs the note too
+            await find_entry(
+                self._backend, entry.key
+            )  # gone: somebody else deleted it, and needs the note too
             record = await self._backend.records.get(_DELETED, _deleted_key(entry))
             if record is not None:
                 await self._backend.records.delete(record)
@@ -250,7 +252,7 @@ def _titled(title: str | None) -> dict[str, Any]:
 
 
 def _deleted_key(entry: IndexEntry) -> str:
-    # With the heads that the delete depends on: one that failed leaves nothing that a later one may take for its own.
+    # With the heads that the delete depends on: what a failed one leaves is no other one's.
     return " ".join([str(entry.key), str(entry.id), *sorted(map(str, entry.heads.values()))])
 
 

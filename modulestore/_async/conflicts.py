@@ -10,13 +10,14 @@ from modulestore._async.preparing import prepare_write
 from modulestore._async.reading import load_definitions, load_structures
 from modulestore.errors import EditConflict, NotFound
 from modulestore.formats import v1
-from modulestore.keys import ContextKey, VersionId
+from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model import merging
 from modulestore.model.conflict import KeptConflict
 from modulestore.model.definition import Definition
 from modulestore.model.merging import ConflictItem
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
+from modulestore.model.values import Author
 
 __all__ = ["CONFLICT", "Conflicts", "Mine"]
 
@@ -114,7 +115,7 @@ class Conflicts:
             mine=mine.structure.id,
             author=mine.structure.header.edited_by,
             theirs=theirs.id,
-            their_author=theirs.header.edited_by,
+            their_author=_author_of(theirs, items[0].key),
             on=mine.structure.header.edited_on,
             message=mine.message,
             items=tuple(items),
@@ -149,6 +150,12 @@ class Conflicts:
         record = await self._committer.backend.records.get(CONFLICT, conflict.id)
         if record is not None:
             await self._committer.backend.records.delete(record)
+
+
+def _author_of(structure: Structure, key: BlockKey) -> Author:
+    """Who changed a block last; of one that is gone, who made the version."""
+    position = structure.position(key)
+    return structure.header.edited_by if position is None else structure.data.edit_info(position).edited_by
 
 
 def _edit_conflict(kept: KeptConflict, resolve: Callable[..., object]) -> EditConflict:

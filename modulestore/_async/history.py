@@ -86,6 +86,26 @@ class HistoryStore(StoreBase):
             for header in headers
         ]
 
+    async def version(self, key: object, name: VersionId | str) -> VersionInfo:
+        """What is known of one version of a course: an id, a tag, or a branch, whose head is meant.
+
+        Raises:
+            CourseNotFound, VersionNotFound: there is no such version.
+        """
+        entry = await find_entry(self._backend, as_course_key(key))
+        version = await find_version(self._backend, entry, name)
+        header = (await load_structures(self._backend, [version]))[version].header
+        message = await self._backend.records.get(message_kind(entry.key), str(version))
+        tags = await self._backend.records.list(tag_kind(entry.key))
+        return VersionInfo(
+            version=version,
+            previous=header.previous_version,
+            author=header.edited_by,
+            edited_on=header.edited_on,
+            message=str(message.value["message"]) if message else None,
+            tags=tuple(sorted(tag.key for tag in tags if tag.value["version"] == str(version))),
+        )
+
     async def block_history(self, key: object, *, branch: str | None = None) -> list[BlockVersion]:
         """The versions of a branch in which a block changed, newest first: who did what to it when.
 

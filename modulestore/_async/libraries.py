@@ -19,11 +19,13 @@ from modulestore.keys import (
     parse_course_key,
 )
 from modulestore.model.branches import DRAFT, LIBRARY, STORED_NAMES
+from modulestore.model.changes import compare
 from modulestore.model.commit import Commit
 from modulestore.model.course import Block
 from modulestore.model.editing import apply_edits
 from modulestore.model.edits import UpdateFields
 from modulestore.model.index import IndexEntry
+from modulestore.model.publishing import outline_below
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
 from modulestore.model.templates import LibrarySource, copy_from_library
@@ -51,8 +53,8 @@ class LibraryStore(StoreBase):
 
         Copies have ids that are derived from the library, the block and the parent, so copying again finds
         them: they get the library's values as defaults, and keep what the course set itself
-        (`Block.overrides`). A library-content block remembers the library and the version, and stays with that
-        version until it is copied again.
+        (`Block.overrides`). A library-content block remembers the library and the version, and stays with
+        that version until it is copied again.
 
         Args:
             blocks: of the library; None for the children of its root.
@@ -74,11 +76,14 @@ class LibraryStore(StoreBase):
             _, head = find_head(entry, entry.key, DRAFT)
             base = (await load_structures(self._backend, [head]))[head]
             revision = self._committer.revision(base, base.header.root, author)
-            copy_from_library(revision, usage.block_key, sources)
+            copies = copy_from_library(revision, usage.block_key, sources)
             if usage.block_key.type == _LIBRARY_CONTENT:
                 pin = {"source_library_id": str(library_key.bare), "source_library_version": str(source.id)}
                 apply_edits(revision, [UpdateFields(usage.block_key, pin)], {})
-            return await with_publication(self._committer, entry, DRAFT, revision)
+            if not compare(base, revision.structure()):
+                revision.restore({})
+            outline = outline_below(revision, copies)
+            return await with_publication(self._committer, entry, DRAFT, revision, outline)
 
         return await self._committer.commit(usage.course.bare, author, make, message=message)
 

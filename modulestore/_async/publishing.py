@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from modulestore._async.editing import with_publication
 from modulestore._async.reading import find_entry, find_head, load_structures
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import InvalidInput
@@ -103,7 +104,7 @@ class PublishingStore(StoreBase):
             published = (await load_structures(self._backend, [head]))[head]
             revision = await self._revision(entry, DRAFT, published, author)
             publishing.discard(revision, published, usage.block_key)
-            return {DRAFT: revision}
+            return await with_publication(self._committer, entry, DRAFT, revision)
 
         return await self._committer.commit(_course(usage.course), author, make, message=message)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from modulestore._sync.commits import Listener
 from modulestore._sync.conflicts import Conflicts, Mine
 from modulestore._sync.editing import EditSession, OnConflict, with_publication
-from modulestore._sync.reading import find_head, load_structures
+from modulestore._sync.reading import find_entry, find_head, load_structures
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import InvalidInput, StorageError
 from modulestore.keys import VersionId, as_course_key
@@ -62,8 +62,13 @@ class AuthoringStore(StoreBase):
         )
 
     def conflicts(self, key: object) -> list[KeptConflict]:
-        """Conflicts of a course that wait for a decision, oldest first."""
-        return self._conflicts().list(as_course_key(key))
+        """Conflicts of a course that wait for a decision, oldest first.
+
+        Raises:
+            CourseNotFound: there is no such course.
+        """
+        entry = find_entry(self._backend, as_course_key(key))
+        return self._conflicts().list(entry.key)
 
     def conflict(self, conflict_id: str) -> KeptConflict:
         """A conflict that waits for a decision.

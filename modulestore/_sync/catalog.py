@@ -249,7 +249,7 @@ def _titled(title: str | None) -> dict[str, Any]:
 
 
 def _deleted_key(entry: IndexEntry) -> str:
-    # With the heads that the delete depends on: one that failed leaves nothing that a later one may take for its own.
+    # With the heads that the delete depends on: what a failed one leaves is no other one's.
     return " ".join([str(entry.key), str(entry.id), *sorted(map(str, entry.heads.values()))])
 
 

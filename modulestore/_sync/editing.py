@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
@@ -160,7 +160,10 @@ class EditSession:
         elif isinstance(ref, tuple) and not isinstance(ref, UsageKey):
             key = BlockKey(*ref)
         else:
-            key = as_usage_key(ref).block_key
+            usage = as_usage_key(ref)
+            if not usage.course.deprecated and usage.course.bare != self.course.key:
+                raise BlockNotFound(f"{usage} is a block of another course", place=str(self.course.key))
+            key = usage.block_key
         added = any(isinstance(edit, AddBlock) and edit.key == key for edit in self._edits)
         if not added and self.course.structure.position(key) is None:
             raise BlockNotFound(
@@ -244,7 +247,11 @@ def _edited_branch(key: ContextKey) -> str:
 
 
 def with_publication(
-    committer: Committer, entry: IndexEntry, branch: str, revision: Revision
+    committer: Committer,
+    entry: IndexEntry,
+    branch: str,
+    revision: Revision,
+    keys: Iterable[BlockKey] | None = None,
 ) -> dict[str, Revision]:
     """The revision of a branch, and what of it is published by itself: the outline, pages and the like."""
     published = entry.heads.get(PUBLISHED)
@@ -252,5 +259,5 @@ def with_publication(
         return {branch: revision}
     structures = load_structures(committer.backend, [published])
     following = committer.revision(structures[published], revision.root, revision.author)
-    auto_publish(revision, following)
+    auto_publish(revision, following, keys)
     return {branch: revision, PUBLISHED: following}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from modulestore._sync.editing import with_publication
 from modulestore._sync.reading import find_entry, find_head, load_structures
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import InvalidInput
@@ -104,7 +105,7 @@ class PublishingStore(StoreBase):
             published = (load_structures(self._backend, [head]))[head]
             revision = self._revision(entry, DRAFT, published, author)
             publishing.discard(revision, published, usage.block_key)
-            return {DRAFT: revision}
+            return with_publication(self._committer, entry, DRAFT, revision)
 
         return self._committer.commit(_course(usage.course), author, make, message=message)
 

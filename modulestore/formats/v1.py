@@ -164,6 +164,15 @@ class DocumentData:
             _optional_id(info.get("original_usage_version")),
         )
 
+    def marks(self) -> list[bytes | None]:
+        """By position, the version that tells whether a block and its published copy are the same."""
+        marks: list[bytes | None] = []
+        for block in self.blocks:
+            info = block.get("edit_info") or {}
+            version = info.get("source_version") or info.get("update_version")
+            marks.append(None if version is None else version.binary)
+        return marks
+
 
 class _DefinitionIds(Sequence[VersionId]):
     """The definitions column, converted when it is read: most openings never look at it."""
@@ -229,7 +238,7 @@ def encode_structure(structure: Structure) -> bytes:
         "original_version": to_object_id(header.original_version),
         "edited_by": header.edited_by,
         "edited_on": header.edited_on,
-        "blocks": [_stored_block(structure, position) for position in range(len(structure))],
+        "blocks": _stored_blocks(structure),
         "schema_version": SCHEMA_VERSION,
     }
     if structure.assets is not None:
@@ -239,39 +248,56 @@ def encode_structure(structure: Structure) -> bytes:
     return bson.encode(document, codec_options=OPTIONS)
 
 
-def _stored_block(structure: Structure, position: int) -> dict[str, Any]:
-    data = structure.data
-    if isinstance(data, DerivedData) and position not in data.changed:
-        base, origin = data.base, data.origins[position]
-    else:
-        base, origin = data, position
-    if isinstance(base, DocumentData):
-        return base.blocks[origin]
-    return _block_document(structure.record(position))
+def _stored_blocks(structure: Structure) -> list[dict[str, Any]]:
+    # Many blocks share one edit info: its document is made once. What is known by its id is kept alive here.
+    edit_infos: dict[int, tuple[EditInfo, dict[str, Any]]] = {}
+
+    def edit_info(info: EditInfo) -> dict[str, Any]:
+        known = edit_infos.get(id(info))
+        if known is None:
+            known = edit_infos[id(info)] = (info, _edit_info_document(info))
+        return known[1]
+
+    def stored_block(position: int) -> dict[str, Any]:
+        data = structure.data
+        if isinstance(data, DerivedData) and position not in data.changed:
+            base, origin = data.base, data.origins[position]
+        else:
+            base, origin = data, position
+        if isinstance(base, DocumentData):
+            return base.blocks[origin]
+        record = structure.record(position)
+        return _block_document(record, edit_info(record.edit_info))
+
+    return [stored_block(position) for position in range(len(structure))]
 
 
-def _block_document(record: BlockRecord) -> dict[str, Any]:
-    fields = dict(record.settings)
+def _block_document(record: BlockRecord, edit_info: dict[str, Any]) -> dict[str, Any]:
+    # Nothing is copied that need not be: of a course's thousands of blocks the garbage collector feels it.
+    fields = record.settings
     if record.children is not None:
-        fields["children"] = [list(child) for child in record.children]
-    info = record.edit_info
+        fields = {**fields, "children": record.children}
     return {
         "fields": fields,
         "block_type": record.key.type,
         "definition": to_object_id(record.definition),
-        "defaults": dict(record.defaults),
+        "defaults": record.defaults,
         # An object when empty and an array otherwise: so the platform writes it, and so it must be read.
-        "asides": [dict(aside) for aside in record.asides] or {},
-        "edit_info": {
-            "previous_version": _optional_oid(info.previous_version),
-            "update_version": _optional_oid(info.update_version),
-            "source_version": _optional_oid(info.source_version),
-            "edited_on": info.edited_on,
-            "edited_by": info.edited_by,
-            "original_usage": info.original_usage,
-            "original_usage_version": _optional_oid(info.original_usage_version),
-        },
+        "asides": record.asides or {},
+        "edit_info": edit_info,
         "block_id": record.key.id,
+    }
+
+
+def _edit_info_document(info: EditInfo) -> dict[str, Any]:
+    return {
+        "previous_version": _optional_oid(info.previous_version),
+        "update_version": _optional_oid(info.update_version),
+        "source_version": _optional_oid(info.source_version),
+        "edited_on": info.edited_on,
+        "edited_by": info.edited_by,
+        "original_usage": info.original_usage,
+        "original_usage_version": _optional_oid(info.original_usage_version),
     }
 
 

@@ -165,7 +165,7 @@ def _compare_children(
     # A list of positions means the same in both if both have the same blocks and miss the same children.
     if aligned and list(a.absent) == list(b.absent):
         for at, (below, below_b) in enumerate(zip(a.children, b.children, strict=True)):
-            if below != below_b and (below or below_b) and tuple(below or ()) != tuple(below_b or ()):
+            if below != below_b and tuple(below or ()) != tuple(below_b or ()):
                 differences[at] = differences.get(at, 0) | _CHILDREN
         return
     absent_b = {key: len(b) + at for at, key in enumerate(b.absent)}

@@ -16,14 +16,14 @@ __all__ = ["KeptConflict"]
 
 @dataclass(frozen=True, slots=True)
 class KeptConflict:
-    """An edit that could not be merged by itself: what it was made from, what it says, what stands against it.
+    """An edit that could not be merged by itself: what it was made from, what it says, what is against it.
 
     Attributes:
         id: names it, in any process.
         key, branch: the course and the branch that was edited.
         base: the version that the edit was made on.
         mine, author: the version that the author made of it, and who that is.
-        theirs, their_author: the head that it met, and who made that.
+        theirs, their_author: the head that it met, and who changed the block of the first item there.
         on: when they met.
         message: what the author said of the edit.
         items: what to decide, against ``theirs``.

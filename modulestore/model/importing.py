@@ -16,6 +16,7 @@ from typing import Any
 
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, VersionId
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
+from modulestore.model.comparing import same_value
 from modulestore.model.definition import Definition
 from modulestore.model.index import IndexEntry
 from modulestore.model.plain import PlainBlock, PlainCourse, Problem
@@ -207,9 +208,9 @@ class _Planner:
         if (
             old is not None
             and old.definition == definition
-            and _same(old.settings, block.settings)
+            and same_value(old.settings, block.settings)
             and tuple(old.children or ()) == tuple(children or ())
-            and _same(list(old.asides), list(block.asides))
+            and same_value(list(old.asides), list(block.asides))
             and (branch != PUBLISHED or differs or old.edit_info.source_version == info.source_version)
         ):
             return block.key
@@ -240,7 +241,7 @@ class _Planner:
                 definition = self.existing.definitions.get(candidate)
             if definition is None:
                 continue
-            if definition.block_type == block.key.type and _same(definition.fields, block.content):
+            if definition.block_type == block.key.type and same_value(definition.fields, block.content):
                 return candidate
             before = before or definition
         new = next(self.ids)
@@ -341,18 +342,6 @@ def _merged_assets(base: Assets | None, new: Assets) -> Assets | None:
         by_name = {entry["filename"]: entry for entry in [*merged.get(kind, ()), *entries]}
         merged[kind] = [by_name[name] for name in sorted(by_name)]
     return merged
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equality of stored values, for which ``1``, ``1.0`` and ``True`` are three."""
-    if a is b:
-        return True
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_same(value, b[name]) for name, value in a.items())
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    kinds = [(isinstance(x, bool), isinstance(x, float)) for x in (a, b)]
-    return kinds[0] == kinds[1] and bool(a == b)
 
 
 def report(plan: ImportPlan, plain: PlainCourse, *, changed: bool) -> ImportReport:

@@ -19,7 +19,7 @@ from modulestore.model.editing import descendants
 from modulestore.model.revision import Revision
 from modulestore.model.structure import BlockRecord, EditInfo, Structure
 
-__all__ = ["LibrarySource", "copy_from_library", "derived_id", "overridden_fields"]
+__all__ = ["LibrarySource", "copy_from_library", "derived_id"]
 
 
 class LibrarySource(NamedTuple):
@@ -82,11 +82,6 @@ def copy_from_library(revision: Revision, dest: BlockKey, sources: Sequence[Libr
     revision.put(replace(parent, children=children, edit_info=info))
     _remove_left(revision, [key for key in old if key not in copied])
     return children
-
-
-def overridden_fields(record: BlockRecord) -> tuple[str, ...]:
-    """Names of the settings that a copy of a library block sets itself; none for a block that is no copy."""
-    return tuple(sorted(record.settings)) if record.edit_info.original_usage is not None else ()
 
 
 def _copy(

@@ -105,6 +105,17 @@ def test_a_child_that_comes_to_be_there_changes_no_list() -> None:
     assert compare(there, missing).removed == (block_key("html/a"),)
 
 
+def test_children_that_are_missing_from_both() -> None:
+    one, other = (structure({"course/course": [f"html/{name}"]}) for name in ("a", "b"))
+    assert compare(one, other).changed == {block_key("course/course"): Aspect.CHILDREN}
+
+
+def test_two_versions_that_changed_one_block_of_the_same() -> None:
+    base = structure(TREE)
+    one, other = (changed(base, "video/v1", settings={"weight": weight}) for weight in (1, 2))
+    assert compare(one, other).changed == {V1: Aspect.SETTINGS}
+
+
 def test_asset_metadata() -> None:
     def with_assets(assets: Any) -> Structure:
         plain = structure({"course/course": []})

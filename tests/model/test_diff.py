@@ -114,6 +114,28 @@ def test_applied_to_another_version_it_changes_what_it_says() -> None:
     assert made["html/h0"]["settings"] == repr([("display_name", "New"), ("due", "soon"), ("kept", 1)])
 
 
+def test_what_a_removed_block_held_elsewhere_too_is_moved() -> None:
+    contents: Contents = {}
+    after = start()
+    after.blocks[ROOT].children.remove(U0)
+    for key in (U0, H0):
+        after.blocks.pop(key)
+    change = diff(start().structure(1, contents), after.structure(2, contents), contents)
+    assert change.moved == (Move(U3, (U0, U2), (U2,)),)
+
+
+def test_two_differences_one_after_the_other() -> None:
+    contents: Contents = {}
+    middle, last = start(), start()
+    middle.blocks[H0].content = {"data": "middle"}
+    last.blocks[H0].content = {"data": "last", "markdown": "new"}
+    one, two, three = (course.structure(at, contents) for at, course in enumerate((start(), middle, last), 1))
+    revision = revision_of(one)
+    apply(diff(one, two, contents), revision, contents)
+    apply(diff(two, three, contents), revision, {})
+    assert meaning(revision.structure(), {**contents, **revision.definitions}) == meaning(three, contents)
+
+
 def test_blocks_that_are_put_say_when_they_changed() -> None:
     before, after, contents = versions()
     at = after.position(NEW)

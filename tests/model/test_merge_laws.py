@@ -65,7 +65,8 @@ def test_what_both_did_alike_changes_nothing(fork: Fork) -> None:
     result = merged(alike)
     assert meaning_of(alike, result) == meaning(fork.mine, fork.contents)
     assert result.outcome is not None
-    assert (result.outcome.blocks, result.outcome.removed) == ((), ()), "no version for nothing"
+    assert (result.outcome.blocks, result.outcome.removed) == ((), ())
+    assert result.outcome.assets is alike.theirs.assets, "no version for nothing"
 
 
 @often

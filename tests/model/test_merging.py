@@ -320,6 +320,11 @@ def test_a_second_place_merges_with_a_move() -> None:
     assert outline(fork)["u0"] == ["u3"]
 
 
+def test_one_side_gives_a_further_place_to_what_both_moved_alike() -> None:
+    fork = forked(moving(H0, U1), all_of(moving(H0, U1), lambda course: course.put(H0, U2, -1)))
+    assert made(fork) == meaning(fork.mine, fork.contents)
+
+
 def test_moves_of_two_blocks_into_each_other() -> None:
     fork = forked(moving(U1, U2), moving(U2, U1))
     item = conflict(fork)
@@ -391,6 +396,13 @@ def test_lists_merge_as_sequences(base: str, theirs: str, mine: str, expected: s
     result = merged_sequence(before, one, other, members, prefer_mine=None)
     assert "".join(key.id for key in result) == expected
     assert merged_sequence(before, other, one, members, prefer_mine=None) == result
+
+
+def test_a_choice_of_order_holds_for_what_is_left_of_a_list() -> None:
+    base, theirs, mine = a_list(*"abc"), a_list(*"cab"), a_list(*"bac")
+    for prefer_mine, expected in ((False, "ab"), (True, "ba")):
+        result = merged_sequence(base, theirs, mine, a_list("a", "b"), prefer_mine=prefer_mine)
+        assert result == a_list(*expected)
 
 
 def test_insertions_into_one_gap_are_ordered_by_type_first() -> None:
@@ -493,6 +505,34 @@ def test_content_saved_again_without_change_does_not_hold_up_a_deletion() -> Non
     assert "html/h0" not in made(forked(save, deleting(H0)))
 
 
+def test_another_order_in_what_the_other_deleted() -> None:
+    fork = forked(deleting(U0), ordering(U0, H0, U3))
+    assert shown(conflict(fork)) == ("deleted", U0, None, {}, None, {"edited": ["unit/u0"]}, ("theirs",))
+    assert made(fork, "mine") == meaning(fork.mine, fork.contents)
+
+
+def test_what_was_moved_into_a_new_block_below_a_deleted_one_is_of_that_conflict() -> None:
+    fork = forked(deleting(U0), all_of(adding(BOX, U0), moving(H0, BOX)))
+    item = conflict(fork)
+    assert (item.key, item.mine) == (U0, {"added": ["unit/box"], "moved": ["html/h0"]})
+    assert made(fork, "theirs") == meaning(fork.theirs, fork.contents)
+    assert made(fork, "mine") == meaning(fork.mine, fork.contents)
+
+
+def test_what_stands_below_a_new_block_below_a_deleted_one_comes_back_with_it() -> None:
+    fork = forked(deleting(U0), all_of(adding(BOX, U0), moving(U3, BOX)), all_of(unlinking(U3, U2)))
+    assert conflict(fork).key == U0
+    assert outline(fork, "mine")["box"] == ["u3"]
+    assert outline(fork, "mine")["u3"] == ["h2"]
+
+
+def test_what_theirs_moved_out_is_not_back_where_it_was_when_that_comes_back() -> None:
+    fork = forked(all_of(moving(H0, U1), deleting(U0)), setting(U0, "x", 1))
+    assert conflict(fork).key == U0
+    assert outline(fork, "mine")["u0"] == ["u3"]
+    assert outline(fork, "mine")["u1"] == ["h1", "h0"]
+
+
 def test_what_was_moved_out_of_a_deleted_block_stays() -> None:
     fork = forked(all_of(moving(H0, U1), deleting(U0)), setting(H0, "x", 1))
     assert outline(fork) == {"course": ["u1", "u2"], "u1": ["h1", "h0"], "u2": ["u3"], "u3": ["h2"]}
@@ -571,6 +611,62 @@ def test_each_conflict_has_its_own_choice() -> None:
     assert said["html/h0"]["settings"] == repr([("s0", 2)])
     assert said["html/h1"]["settings"] == repr([("s0", 1)])
     assert result.decided == (first, second)
+
+
+def chosen(fork: Fork, choices: Mapping[BlockKey, str]) -> dict[str, list[str]]:
+    """The outline that comes of choices by block."""
+    ids = {item.id: choices[item.key] for item in merged(fork).conflicts}
+    said = meaning(*carried_out(merged(fork, **ids), fork.theirs, fork.contents))
+    return {name.split("/")[1]: block["children"] for name, block in said.items() if block["children"]}
+
+
+@pytest.mark.parametrize("elsewhere", ["theirs", "mine"])
+def test_what_is_chosen_for_moves_into_each_other_does_not_hang_on_other_choices(elsewhere: str) -> None:
+    fork = forked(all_of(moving(U1, U2), setting(H0, "s0", 1)), all_of(moving(U2, U1), setting(H0, "s0", 2)))
+    assert chosen(fork, {U1: "mine", H0: elsewhere})["u1"] == ["h1", "u2"]
+    assert chosen(fork, {U1: "theirs", H0: elsewhere})["u2"] == ["u3", "u1"]
+
+
+@pytest.mark.parametrize("elsewhere", ["theirs", "mine"])
+def test_what_theirs_moved_into_a_deleted_block_goes_back_if_mine_has_the_say(elsewhere: str) -> None:
+    fork = forked(all_of(moving(H1, U0), setting(H2, "s0", 1)), all_of(deleting(U0), setting(H2, "s0", 2)))
+    assert chosen(fork, {U0: "mine", H2: elsewhere}) == {
+        "course": ["u1", "u2"],
+        "u1": ["h1"],
+        "u2": ["u3"],
+        "u3": ["h2"],
+    }
+
+
+def test_choices_that_do_not_go_together_lose_nothing_that_is_wanted() -> None:
+    """H0 goes to where mine has it, in a new block in U1; U1 is deleted: it comes back, without the rest."""
+    fork = forked(
+        all_of(moving(H0, U2), deleting(U1)),
+        all_of(adding(BOX, U1), moving(H0, BOX)),
+    )
+    assert chosen(fork, {H0: "mine", U1: "theirs"}) == {
+        "course": ["u0", "u1", "u2"],
+        "u0": ["u3"],
+        "u1": ["box"],
+        "u2": ["u3"],
+        "u3": ["h2"],
+        "box": ["h0"],
+    }
+
+
+def test_a_cycle_that_only_a_choice_makes_is_undone() -> None:
+    """U3 goes to where theirs has it, in U0; but mine moved U0 into U3."""
+    fork = forked(
+        all_of(unlinking(U3, U2), lambda course: course.put(U3, U1, -1)),
+        all_of(adding(BOX, ROOT), moving(U3, BOX), moving(U0, U3)),
+    )
+    assert conflict(fork).kind == "moved"
+    assert outline(fork, "theirs") == {
+        "course": ["u0", "u1", "u2", "box"],
+        "u0": ["u3", "h0"],
+        "u1": ["h1", "u3"],
+        "u3": ["h2"],
+    }
 
 
 def test_mine_wins_in_conflicts_only() -> None:

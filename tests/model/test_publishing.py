@@ -230,6 +230,17 @@ class TestAutomatically:
         branches.edit(DeleteBlock(K("static_tab/new")))
         assert "static_tab/new" not in branches.published_names()
 
+    def test_a_page_that_comes_and_goes_in_one_version(self) -> None:
+        branches = Branches(structure(COURSE))
+        draft, published = revise(branches.draft, 300), revise(branches.published, 301)
+        page = K("static_tab/new")
+        apply_edits(draft, [AddBlock(page, None)], {})
+        auto_publish(draft, published)
+        assert page in published
+        apply_edits(draft, [DeleteBlock(page)], {})
+        auto_publish(draft, published, [page])
+        assert page not in published
+
     def test_a_deleted_unit_is_unpublished_with_its_parent(self) -> None:
         branches = Branches(structure(COURSE))
         branches.edit(DeleteBlock(K("vertical/u")))

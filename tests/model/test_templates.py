@@ -13,7 +13,7 @@ from modulestore.model.editing import apply_edits
 from modulestore.model.edits import AddBlock, DeleteBlock, SetAside, UpdateFields
 from modulestore.model.publishing import auto_publish, has_changes, outline_below
 from modulestore.model.structure import EditInfo, Structure
-from modulestore.model.templates import LibrarySource, copy_from_library, derived_id, overridden_fields
+from modulestore.model.templates import LibrarySource, copy_from_library, derived_id
 from tests.model.revisions import Branches, children, content_of, record, revise
 from tests.structures import block_key, structure, version
 
@@ -105,7 +105,7 @@ def test_a_later_copy_keeps_what_was_set_on_the_copy() -> None:
     )
     copy = second.get(problem)
     assert copy is not None
-    assert overridden_fields(copy) == ("weight",)
+    assert list(copy.settings) == ["weight"]
     third = revise(second.structure(), 52)
     newer = library(p="P2")
     assert copy_from_library(third, K("library_content/lc"), sources(newer, "problem/p")) == [problem]
@@ -187,10 +187,6 @@ def test_copies_that_have_no_drafts_are_published_by_themselves() -> None:
     assert [key.type for key in outline] == ["chapter", "sequential"]
     auto_publish(draft, published, [*outline, K("course/course")])
     assert [key.type for key in list(published.keys())] == ["course", "chapter", "sequential"]
-
-
-def test_a_block_that_is_no_copy_overrides_nothing() -> None:
-    assert overridden_fields(record(library(), "problem/p")) == ()
 
 
 def test_refused() -> None:

@@ -194,6 +194,8 @@ class Copying:
 
 def keep_if_different(revision: Revision, before: dict[BlockKey, BlockRecord | None]) -> None:
     """Take back all changes since ``before`` if they changed nothing but who changed what when."""
+    if before.keys() - revision.changes.keys():
+        return  # a block that was new is gone again
     for key, record in revision.changes.items():
         old = before[key] if key in before else _base_record(revision, key)
         if old is record:

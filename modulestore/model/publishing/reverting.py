@@ -23,8 +23,7 @@ def unpublish(published: Revision, key: BlockKey) -> None:
     """Take a block, and all below it that has no other parent, from the published branch. The draft stays.
 
     The parents count as changed, and lose their source version: they have unpublished changes now. (In the
-        platform's
-    present code a block that is not published makes the whole draft go live; here it is an error.)
+    platform's present code a block that is not published makes the whole draft go live; here it is an error.)
 
     Raises:
         InvalidInput: blocks of this type have no drafts; delete them.
