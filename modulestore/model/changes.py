@@ -18,6 +18,7 @@ from enum import Enum, Flag, auto
 from typing import Any, Literal, TypeAlias
 
 from modulestore.keys import BlockKey, VersionId
+from modulestore.model.comparing import same_fields
 from modulestore.model.structure import BlockData, BlockRecord, DerivedData, Structure
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
     "compare",
     "json_value",
     "same_asset",
-    "same_fields",
-    "same_value",
 ]
 
 AssetId: TypeAlias = tuple[str, str]
@@ -216,37 +215,6 @@ def same_asset(a: Mapping[str, Any] | Absent, b: Mapping[str, Any] | Absent) -> 
         {name: value for name, value in a.items() if name != "edit_info"},
         {name: value for name, value in b.items() if name != "edit_info"},
     )
-
-
-def same_fields(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether the same fields are set to the same values."""
-    if a is b:
-        return True
-    if len(a) != len(b):
-        return False
-    for name, value in a.items():
-        other = b.get(name, ABSENT)
-        # What most values are, before the call: this runs for every field of every block.
-        if type(value) is str and type(other) is str:
-            if value != other:
-                return False
-        elif not same_value(value, other):
-            return False
-    return True
-
-
-def same_value(a: Any, b: Any) -> bool:
-    """Equality of stored values, for which ``1``, ``1.0`` and ``True`` are three, and a list is a tuple."""
-    if a is b:
-        return True
-    if isinstance(a, Mapping):
-        return isinstance(b, Mapping) and same_fields(a, b)
-    if isinstance(a, list | tuple):
-        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(same_value, a, b))
-    if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, float) is not isinstance(b, float):
-        return False
-    # Not a number does not equal itself, but what is stored twice is stored twice.
-    return bool(a == b) or (isinstance(a, float) and a != a and b != b)
 
 
 def json_value(value: Any) -> Any:

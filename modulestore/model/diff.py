@@ -22,8 +22,8 @@ from modulestore.model.changes import (
     assets_by_name,
     compare,
     json_value,
-    same_value,
 )
+from modulestore.model.comparing import same_value
 from modulestore.model.definition import Definition
 from modulestore.model.revision import Revision
 from modulestore.model.structure import BlockRecord, EditInfo, Structure

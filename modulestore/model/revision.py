@@ -14,7 +14,7 @@ from typing import Any
 
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.definition import Definition
-from modulestore.model.structure import BlockRecord, Structure, StructureHeader, derive
+from modulestore.model.structure import BlockRecord, Structure, StructureHeader, derive, revised
 from modulestore.model.values import Author
 
 __all__ = ["Revision"]
@@ -169,4 +169,11 @@ class Revision:
         if self.base is None:
             records = [record for record in changed.values() if record is not None]
             return Structure.of(header, records, assets=self.assets)
+        replaced = {
+            key: record
+            for key, record in changed.items()
+            if record is not None and self.base.position(key) is not None
+        }
+        if len(replaced) == len(changed) and not self.base.absent:
+            return revised(self.base, header, replaced, assets=self.assets)
         return derive(self.base, header, (changed.get(key) or key for key in self.keys()), assets=self.assets)

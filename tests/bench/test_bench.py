@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,16 @@ import pytest
 from modulestore.olx import open_archive, read_course
 from tools.bench.__main__ import main
 from tools.bench.alone import Costs
-from tools.bench.cases import Goal
+from tools.bench.authoring import edits
+from tools.bench.cases import Goal, Outcome
 from tools.bench.courses import write_course
+from tools.bench.data import put_on_sqlite, synthetic_course
+from tools.bench.edits import OurEdit
 from tools.bench.jobs import JOBS
 from tools.bench.measure import Result
+from tools.bench.report import as_table
+from tools.bench.scratch import document_bytes
+from tools.bench.world import Stored
 
 NAMES = {job.name for job in JOBS}
 NUMBERS = ("median_ms", "min_ms", "spread")
@@ -38,8 +45,10 @@ def check_shape(value: dict[str, Any]) -> None:
         assert all(row[name] >= 0 for name in NUMBERS)
         assert len(row["times_ms"]) == 1
         assert all(row[name] is None or row[name] >= 0 for name in COSTS)
-        judged = row["goal"] is not None and row["ratio"] is not None
+        goal = row["goal"]
+        judged = goal is not None and (goal["at_most"] is None or row["ratio"] is not None)
         assert row["passed"] in ((True, False) if judged else (None,))
+        assert bool(row["outcomes"]) == (row["job"] == "authors") == (row["accepted_per_second"] is not None)
 
 
 def test_every_job_runs_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +67,32 @@ def test_every_job_runs_on_a_server(capsys: pytest.CaptureFixture[str], mongodb_
     assert rows["open-videos", "modulestore", "server"]["commands"] == 2
     assert rows["open-videos", "platform path", "server"]["commands"] == 4
     assert all(row["sent"] and row["received"] for row in rows.values() if row["place"] == "server")
+    check_platform_commands(rows)
+    check_authors(rows)
+
+
+def check_platform_commands(rows: dict[tuple[str, str, str], dict[str, Any]]) -> None:
+    # Of several cases, the last one counts: of `edit`, the content.
+    assert rows["edit", "platform path", "server"]["commands"] == 8
+    assert rows["edit", "platform path, cache", "server"]["commands"] == 6
+    blocks = (rows["edit-100", "platform path, one operation", "server"]["commands"] - 4) / 2
+    assert blocks == int(blocks) > 1
+    assert rows["publish-unit", "platform path", "server"]["commands"] == 5
+    assert rows["changes", "platform path", "server"]["commands"] == 3
+    assert rows["changes", "modulestore", "server"]["commands"] == 2
+    for job in ("edit", "edit-100", "publish-unit"):
+        assert rows[job, "modulestore", "server"]["stored"] == rows[job, "modulestore", "sqlite"]["stored"]
+
+
+def check_authors(rows: dict[tuple[str, str, str], dict[str, Any]]) -> None:
+    for place in ("sqlite", "server"):
+        row = rows["authors", "modulestore", place]
+        assert row["passed"] is True
+        assert row["outcomes"] == [{"asked": 8, "accepted": 8, "survived": 8}]
+    # Four authors, two blocks each, in step: of every four, one survives.
+    assert rows["authors", "platform path", "server"]["outcomes"] == [
+        {"asked": 8, "accepted": 8, "survived": 2}
+    ]
 
 
 def test_the_table_has_a_block_for_every_case(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,13 +123,57 @@ def test_a_course_has_the_size_that_was_asked_for(tmp_path: Path, blocks: int) -
     assert not course.problems
 
 
-def test_a_goal_is_reached_by_time_and_commands() -> None:
-    def result(ratio: float | None, commands: int | None) -> Result:
-        costs = Costs(commands=commands, sent=None, received=None, stored=None, peak=None)
-        return Result("job", "data", "ours", "server", [1.0], ratio, "theirs", Goal(2, commands=3), costs)
+def judged(goal: Goal, ratio: float | None, costs: Costs, outcomes: Sequence[Outcome] = ()) -> bool | None:
+    times = [1.0 for _ in outcomes] or [1.0]
+    return Result("job", "data", "ours", "server", times, ratio, "theirs", goal, costs, outcomes).passed
 
-    assert result(2.0, 3).passed is True
-    assert result(2.1, 3).passed is False
-    assert result(2.0, 4).passed is False
-    assert result(None, 3).passed is None
-    assert str(Goal(1.5, commands=2)) == "≤ 1.5×, 2 commands"
+
+def costs(commands: int | None = None, stored: int | None = None) -> Costs:
+    return Costs(commands=commands, sent=None, received=None, stored=stored, peak=None)
+
+
+def test_a_goal_is_reached_by_time_and_commands() -> None:
+    goal = Goal(2, commands=3)
+    assert str(goal) == "≤ 2×, 3 commands"
+    assert judged(goal, 2.0, costs(3)) is True
+    assert judged(goal, 2.1, costs(3)) is False
+    assert judged(goal, 2.0, costs(4)) is False
+    assert judged(goal, None, costs(3)) is None
+
+
+def test_a_goal_may_be_one_of_milliseconds_and_bytes() -> None:
+    goal = Goal(milliseconds=1, stored=2190)
+    assert str(goal) == "≤ 1 ms, ≤ 2.2 KB"
+    assert judged(goal, None, costs(stored=2190)) is True
+    assert judged(goal, None, costs(stored=2191)) is False
+    assert judged(Goal(milliseconds=0.5), 0.1, costs()) is False
+
+
+def test_a_goal_may_be_that_nothing_is_lost_in_any_round() -> None:
+    goal, kept = Goal(lossless=True), Outcome(asked=8, accepted=8, survived=8)
+    assert str(goal) == "none lost"
+    assert judged(goal, 3.0, costs(), [kept, kept]) is True
+    assert judged(goal, 3.0, costs(), [kept, kept._replace(survived=7)]) is False
+    assert judged(goal, 3.0, costs(), [kept, kept._replace(accepted=7)]) is False
+
+
+def test_the_table_says_how_many_edits_survive() -> None:
+    outcomes = [Outcome(8, 8, 1), Outcome(8, 8, 2)]
+    result = Result("job", "data", "ours", "server", [1000.0, 2000.0], None, None, None, costs(), outcomes)
+    heads, values = as_table([result]).splitlines()[1:]
+    assert heads.split()[-2:] == ["accepted/s", "survive"]
+    assert values.split()[-4:] == ["6.0", "1–2", "of", "8"]
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_what_is_written_to_a_stored_course_is_gone_afterwards(tmp_path: Path, content: bool) -> None:
+    url = f"sqlite:///{tmp_path}/course.db"
+    put_on_sqlite(documents := synthetic_course(60), url)
+    before = document_bytes(url)
+    change = edits(Stored(60, "", documents.key, url, ""), 1, content=content)
+    with OurEdit(url, documents.key, change).ready() as call:
+        assert call.run() == 1
+        stored = call.stored()
+        assert stored is not None
+        assert stored > before / 10
+    assert document_bytes(url) == before

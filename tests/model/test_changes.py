@@ -12,7 +12,8 @@ import bson
 import pytest
 
 from modulestore.formats.v1 import decode_structure, encode_structure
-from modulestore.model.changes import ABSENT, Aspect, Changes, compare, json_value, same_value
+from modulestore.model.changes import ABSENT, Aspect, Changes, compare, json_value
+from modulestore.model.comparing import same_value
 from modulestore.model.structure import BlockRecord, EditInfo, Structure
 from tests.model.generated import revision_of
 from tests.structures import NOW, TREE, block_key, structure, version

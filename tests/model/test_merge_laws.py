@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from modulestore.errors import InvalidInput
 from modulestore.keys import BlockKey
-from modulestore.model.changes import ABSENT, asides_by_type, assets_by_name, compare, same_asset, same_value
+from modulestore.model.changes import ABSENT, asides_by_type, assets_by_name, compare, same_asset
+from modulestore.model.comparing import same_value
 from modulestore.model.diff import apply, diff
 from modulestore.model.diff import needed_definitions as needed_by_diff
 from modulestore.model.merging import ConflictItem, ConflictKind, MergeResult, Side, merge, needed_definitions

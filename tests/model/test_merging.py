@@ -20,6 +20,7 @@ from modulestore.model.merging import (
     needed_definitions,
 )
 from modulestore.model.merging.outcome import MergedBlock, require_well_formed
+from modulestore.model.merging.placing import Placing
 from modulestore.model.merging.sequences import merged_sequence
 from modulestore.model.merging.versions import Versions
 from modulestore.model.structure import BlockRecord, EditInfo, Structure
@@ -304,6 +305,12 @@ def test_the_same_move_by_both() -> None:
     assert outline(forked(moving(H0, U1), moving(H0, U1)))["u1"] == ["h1", "h0"]
     # To different places of one list: the first counts.
     assert outline(forked(moving(H0, U1), moving(H0, U1, 0)))["u1"] == ["h0", "h1"]
+
+
+def test_what_is_left_without_children_keeps_an_empty_list() -> None:
+    fork = forked(setting(U1, "x", 1), moving(H1, U2))
+    structure, _ = carried_out(merged(fork), fork.theirs, fork.contents)
+    assert structure.child_keys(structure.position(U1) or 0) == ()
 
 
 def test_moves_to_different_parents() -> None:
@@ -660,13 +667,10 @@ def test_a_cycle_that_only_a_choice_makes_is_undone() -> None:
         all_of(unlinking(U3, U2), lambda course: course.put(U3, U1, -1)),
         all_of(adding(BOX, ROOT), moving(U3, BOX), moving(U0, U3)),
     )
+    expected = {"course": ["u0", "u1", "u2", "box"], "u0": ["u3", "h0"], "u1": ["h1", "u3"], "u3": ["h2"]}
     assert conflict(fork).kind == "moved"
-    assert outline(fork, "theirs") == {
-        "course": ["u0", "u1", "u2", "box"],
-        "u0": ["u3", "h0"],
-        "u1": ["h1", "u3"],
-        "u3": ["h2"],
-    }
+    assert outline(fork, "theirs") == expected
+    assert outline(fork.swapped, "mine") == expected, "who has everything else has this too"
 
 
 def test_mine_wins_in_conflicts_only() -> None:
@@ -742,9 +746,17 @@ def test_damage_that_was_there_stays_as_it_is() -> None:
         course.blocks[U1].children.append(BlockKey("html", "gone"))
         course.blocks[U2].children.append(U2)
 
-    fork = forked(adding(NEW, U1), all_of(setting(U1, "x", 1), adding(OTHER, U2)), damage)
-    assert outline(fork)["u1"] == ["h1", "gone", "new"]
-    assert outline(fork)["u2"] == ["u3", "u2", "other"]
+    fork = forked(adding(NEW, U1, 0), all_of(adding(OTHER, U1), moving(H0, U2)), damage)
+    assert outline(fork)["u1"] == ["new", "h1", "gone", "other"]
+    assert outline(fork)["u2"] == ["u3", "u2", "h0"]
+
+
+def test_what_a_merge_makes_is_checked_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = forked(deleting(U0), moving(H1, U0))
+    choices = {conflict(fork).id: "theirs"}
+    monkeypatch.setattr(Placing, "settle", lambda self, fallback: None)
+    with pytest.raises(InvalidCourse, match="html/h1 has no parent"):
+        merged(fork, **choices)
 
 
 def test_versions_of_two_courses_do_not_merge() -> None:

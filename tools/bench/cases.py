@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tools.bench.world import World
 
-__all__ = ["Call", "Case", "Goal", "Job", "Operation", "Variant"]
+__all__ = ["Call", "Case", "Goal", "Job", "Operation", "Outcome", "Variant"]
+
+
+class Outcome(NamedTuple):
+    """What became of edits: how many authors were told that theirs is made, and how many are there."""
+
+    asked: int
+    accepted: int
+    survived: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +26,13 @@ class Call:
 
     Attributes:
         run: the work; returns how much was done, which has to be the same for all variants of a case.
-        stored: bytes on the disk afterwards, where that can be told.
+        stored: bytes that are stored by it, where that can be told.
+        outcome: what became of its edits, where some may be lost; looked up afterwards.
     """
 
     run: Callable[[], int]
     stored: Callable[[], int | None] = lambda: None
+    outcome: Callable[[], Outcome | None] = lambda: None
 
 
 class Operation(Protocol):
@@ -43,14 +53,31 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a variant has to reach: at most so many times the reference's time, and so many commands."""
+    """What a variant has to reach, all of it; None for what is not asked.
 
-    at_most: float
+    Attributes:
+        at_most: so many times the reference's time.
+        commands: so many, at most.
+        milliseconds: in the median, at most.
+        stored: bytes, at most.
+        lossless: every edit is accepted and there, in every round.
+    """
+
+    at_most: float | None = None
     commands: int | None = None
+    milliseconds: float | None = None
+    stored: int | None = None
+    lossless: bool = False
 
     def __str__(self) -> str:
-        ratio = f"≤ {self.at_most:g}×"
-        return ratio if self.commands is None else f"{ratio}, {self.commands} commands"
+        parts = (
+            None if self.at_most is None else f"≤ {self.at_most:g}×",
+            None if self.milliseconds is None else f"≤ {self.milliseconds:g} ms",
+            None if self.commands is None else f"{self.commands} commands",
+            None if self.stored is None else f"≤ {self.stored / 1000:.1f} KB",
+            "none lost" if self.lossless else None,
+        )
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +87,8 @@ class Case:
     Attributes:
         data: what they do it on.
         reference: the variant that ratios refer to, if it can be had.
-        goals: by name of a variant.
+        goals: of variants.
+        rounds: so many at most, for what takes long.
     """
 
     job: str
@@ -68,6 +96,7 @@ class Case:
     variants: Sequence[Variant]
     reference: Variant | None = None
     goals: Sequence[tuple[Variant, Goal]] = ()
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

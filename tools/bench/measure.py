@@ -7,9 +7,10 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 from tools.bench.alone import Costs, alone
-from tools.bench.cases import Case, Goal, Operation
+from tools.bench.cases import Case, Goal, Operation, Outcome
 
 __all__ = ["Result", "measure"]
 
@@ -23,6 +24,7 @@ class Result:
         ratio: to the reference of its case: the median of the ratios within each round, which a drift of the
             whole machine does not touch. None without a reference.
         goal: what the variant has to reach, if anything.
+        outcomes: what became of edits, of every round; empty where none can be lost.
     """
 
     job: str
@@ -34,6 +36,7 @@ class Result:
     reference: str | None
     goal: Goal | None
     costs: Costs
+    outcomes: Sequence[Outcome] = ()
 
     @property
     def median(self) -> float:
@@ -49,14 +52,28 @@ class Result:
         return (high - low) / self.median
 
     @property
+    def accepted_per_second(self) -> float | None:
+        """Edits that authors were told are made, in a second; None where none can be lost."""
+        if not self.outcomes:
+            return None
+        pairs = zip(self.outcomes, self.times, strict=True)
+        return statistics.median(outcome.accepted * 1000 / time for outcome, time in pairs)
+
+    @property
     def passed(self) -> bool | None:
         """Whether the goal is reached; None without a goal, or where the reference is missing."""
-        if self.goal is None or self.ratio is None:
+        goal, costs = self.goal, self.costs
+        if goal is None or (goal.at_most is not None and self.ratio is None):
             return None
-        allowed = self.goal.commands
-        return self.ratio <= self.goal.at_most and (
-            allowed is None or self.costs.commands is None or self.costs.commands <= allowed
+        pairs = (
+            (self.ratio, goal.at_most),
+            (self.median, goal.milliseconds),
+            (costs.commands, goal.commands),
+            (costs.stored, goal.stored),
         )
+        within = all(is_ is None or allowed is None or is_ <= allowed for is_, allowed in pairs)
+        lost = any(min(outcome) < outcome.asked for outcome in self.outcomes)
+        return within and not (goal.lossless and lost)
 
 
 def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Result]:
@@ -66,18 +83,19 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Res
         AssertionError: the variants do not do the same.
     """
     operations = [variant.operation for variant in case.variants]
+    rounds = min(rounds, case.rounds or rounds)
     say(f"{case.job}, {case.data}: warming up")
-    done = [_sample(operation)[0] for operation in operations]
+    done = [_sample(operation).done for operation in operations]
     assert len(set(done)) == 1, f"{case.job}, {case.data}: the variants do not do the same: {done}"
-    times: list[list[float]] = [[] for _ in operations]
+    samples: list[list[_Sample]] = [[] for _ in operations]
     for number in range(1, rounds + 1):
         say(f"{case.job}, {case.data}: round {number} of {rounds}")
-        for operation, mine in zip(operations, times, strict=True):
-            mine.append(_sample(operation)[1])
+        for operation, taken in zip(operations, samples, strict=True):
+            taken.append(_sample(operation))
     say(f"{case.job}, {case.data}: memory and traffic")
+    times = [[sample.time for sample in mine] for mine in samples]
     reference = None if case.reference is None else times[case.variants.index(case.reference)]
-    goals = dict(case.goals)
-    for variant, mine in zip(case.variants, times, strict=True):
+    for variant, mine, found in zip(case.variants, times, samples, strict=True):
         yield Result(
             job=case.job,
             data=case.data,
@@ -86,17 +104,25 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Res
             times=mine,
             ratio=None if reference is None else _ratio(mine, reference),
             reference=None if case.reference is None else case.reference.name,
-            goal=goals.get(variant),
+            goal=next((goal for wanted, goal in case.goals if wanted == variant), None),
             costs=alone(variant.operation),
+            outcomes=[sample.outcome for sample in found if sample.outcome is not None],
         )
 
 
-def _sample(operation: Operation) -> tuple[int, float]:
+class _Sample(NamedTuple):
+    done: int
+    time: float
+    outcome: Outcome | None
+
+
+def _sample(operation: Operation) -> _Sample:
     with operation.ready() as call:
         gc.collect()  # garbage of what ran before is not this one's to clean up
         start = perf_counter()
         done = call.run()
-        return done, (perf_counter() - start) * 1000
+        time = (perf_counter() - start) * 1000
+        return _Sample(done, time, call.outcome())
 
 
 def _ratio(mine: Sequence[float], reference: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ import pickle
 import zlib
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -39,9 +40,19 @@ class Key(NamedTuple):
 class EditInfo:
     """Who changed a block when; two of its attributes are never stored."""
 
+    previous_version: ObjectId | None
+    update_version: ObjectId | None
+    source_version: ObjectId | None
+    edited_on: datetime | None
+    edited_by: Any
+
     def __init__(self, stored: dict[str, Any]) -> None:
         self.__dict__.update(dict.fromkeys(_EDIT_INFO), **stored)
         self._subtree_edited_on = self._subtree_edited_by = None
+
+    def storable(self) -> dict[str, Any]:
+        """As documents have it."""
+        return {name: getattr(self, name) for name in _EDIT_INFO}
 
 
 class BlockData:
@@ -56,6 +67,17 @@ class BlockData:
         self.edit_info = EditInfo(stored["edit_info"])
         self.definition_loaded = False
 
+    def storable(self) -> dict[str, Any]:
+        """As documents have it, without the id."""
+        return {
+            "fields": self.fields,
+            "block_type": self.block_type,
+            "definition": self.definition,
+            "defaults": self.defaults,
+            "asides": self.asides,
+            "edit_info": self.edit_info.storable(),
+        }
+
 
 @dataclass(slots=True)
 class PlatformPath:
@@ -69,10 +91,14 @@ class PlatformPath:
 
     def open(self, course: tuple[str, str, str], branch: str = "published-branch") -> dict[str, Any]:
         """The structure at the head of a branch."""
+        return self.structure(self.entry(course)["versions"][branch])
+
+    def entry(self, course: tuple[str, str, str]) -> dict[str, Any]:
+        """The index entry of a course."""
         names = dict(zip(("org", "course", "run"), course, strict=True))
         entry = self.database["modulestore.active_versions"].find_one(names)
         assert entry is not None, "the course is there"
-        return self._structure(entry["versions"][branch])
+        return entry
 
     def open_and_list(self, course: tuple[str, str, str], block_type: str) -> list[tuple[Key, str | None]]:
         """Open the course, then find the blocks of a type: two calls, as its callers make them."""
@@ -88,7 +114,8 @@ class PlatformPath:
         found = {key: definitions.find_one({"_id": blocks[key].definition}) for key in keys}
         return {key: document["fields"] for key, document in found.items() if document is not None}
 
-    def _structure(self, version: ObjectId) -> dict[str, Any]:
+    def structure(self, version: ObjectId) -> dict[str, Any]:
+        """A structure by id, its blocks as objects by key."""
         name = str(version)
         if self.cache is not None and (packed := self.cache.get(name)) is not None:
             cached: dict[str, Any] = pickle.loads(zlib.decompress(packed), encoding="latin-1")

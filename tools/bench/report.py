@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +25,8 @@ _HEADS = (
     "received",
     "stored",
     "memory",
+    "accepted/s",
+    "survive",
 )
 _LEFT = ("variant", "place", "goal", "")
 _VERDICT = {True: "pass", False: "NOT PASSED", None: ""}
@@ -80,9 +83,11 @@ def _row(result: Result) -> dict[str, Any]:
         "spread": result.spread,
         "ratio": result.ratio,
         "reference": result.reference,
-        "goal": None if goal is None else {"at_most": goal.at_most, "commands": goal.commands},
+        "goal": None if goal is None else asdict(goal),
         "passed": result.passed,
         **result.costs._asdict(),
+        "accepted_per_second": result.accepted_per_second,
+        "outcomes": [outcome._asdict() for outcome in result.outcomes],
     }
 
 
@@ -99,6 +104,20 @@ def _cells(result: Result) -> tuple[str, ...]:
         _VERDICT[result.passed],
         "" if costs.commands is None else str(costs.commands),
         *map(_bytes, (costs.sent, costs.received, costs.stored, costs.peak)),
+        "" if result.accepted_per_second is None else f"{result.accepted_per_second:.1f}",
+        _survivors(result),
+    )
+
+
+def _survivors(result: Result) -> str:
+    if not result.outcomes:
+        return ""
+    survived = [outcome.survived for outcome in result.outcomes]
+    low, high = min(survived), max(survived)
+    return (
+        f"{low} of {result.outcomes[0].asked}"
+        if low == high
+        else f"{low}–{high} of {result.outcomes[0].asked}"
     )
 
 

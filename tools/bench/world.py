@@ -20,8 +20,9 @@ _QUICK = 60  # blocks of the only course of a quick run
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A course that is in its places; ``server`` is empty without one."""
+    """A course of so many blocks that is in its places; ``server`` is empty without one."""
 
+    blocks: int
     name: str
     key: str
     sqlite: str
@@ -72,7 +73,7 @@ class World:
                 server = self._stack.enter_context(self.server.new())
                 put_on_server(documents, server)
             name = f"{documents.writer} {blocks:,}"
-            self._stored[blocks] = Stored(name, documents.key, sqlite, server)
+            self._stored[blocks] = Stored(blocks, name, documents.key, sqlite, server)
         return self._stored[blocks]
 
 

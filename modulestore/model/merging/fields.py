@@ -8,16 +8,8 @@ from typing import Any
 
 from modulestore.errors import DefinitionNotFound
 from modulestore.keys import BlockKey, VersionId
-from modulestore.model.changes import (
-    ABSENT,
-    Aspect,
-    Changes,
-    asides_by_type,
-    assets_by_name,
-    same_asset,
-    same_fields,
-    same_value,
-)
+from modulestore.model.changes import ABSENT, Aspect, Changes, asides_by_type, assets_by_name, same_asset
+from modulestore.model.comparing import same_fields, same_value
 from modulestore.model.definition import Definition
 from modulestore.model.merging.conflicts import ConflictKind, Decisions, Side
 from modulestore.model.merging.versions import SideVersion, Versions

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modulestore.keys import BlockKey, VersionId
-from modulestore.model.changes import ABSENT, Aspect, Changes, asides_by_type, compare, same_fields
+from modulestore.model.changes import ABSENT, Aspect, Changes, asides_by_type, compare
+from modulestore.model.comparing import same_fields
 from modulestore.model.merging.conflicts import ConflictKind, Decisions, Side
 from modulestore.model.merging.deletions import decide_deletions
 from modulestore.model.merging.fields import Contents, FieldMerger, NewContent, merged_assets, needed_of
@@ -133,9 +134,6 @@ def _lists(
         if not placing.has(parent):
             continue
         theirs, mine = versions.theirs.children(parent), versions.mine.children(parent)
-        only = versions.only_side(parent)
-        if only is not None:
-            theirs = mine = only.children(parent)
         kept = [child for child in theirs if child not in relinked]
         side = orders.get(parent)
         yield (

@@ -1,7 +1,27 @@
 """The jobs, one module each."""
 
-from tools.bench.jobs import importing, open_problems, open_videos, walk
+from tools.bench.jobs import (
+    authors,
+    changes,
+    edit,
+    edit_100,
+    importing,
+    open_problems,
+    open_videos,
+    publish_unit,
+    walk,
+)
 
 __all__ = ["JOBS"]
 
-JOBS = (importing.JOB, open_videos.JOB, open_problems.JOB, walk.JOB)
+JOBS = (
+    importing.JOB,
+    open_videos.JOB,
+    open_problems.JOB,
+    walk.JOB,
+    edit.JOB,
+    edit_100.JOB,
+    publish_unit.JOB,
+    changes.JOB,
+    authors.JOB,
+)
