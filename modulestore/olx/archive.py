@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from modulestore.errors import InvalidArchive
 from modulestore.olx.forward import ForwardReader
+from modulestore.olx.headers import Header
 from modulestore.olx.tree import FileTree, FolderTree, course_root
 from modulestore.olx.unpacking import Limits, UnpackedTree, Unpacking
 
@@ -77,7 +78,7 @@ def _unpacked(file: BinaryIO, folder: Path, name: str, limits: Limits) -> Unpack
     try:
         stream = _decompressed(file, name, limits)
         unpacking = Unpacking(folder, limits)
-        with tarfile.open(fileobj=stream, mode="r:") as archive:
+        with tarfile.open(fileobj=stream, mode="r:", tarinfo=Header) as archive:
             while (member := _next(archive)) is not None:
                 unpacking.add(archive, member)
         if not stream.ended_well():

@@ -6,10 +6,10 @@ Source: course archive format, attribute values and field types.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Kind, Scope, field_of
+from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.reading import FAMILY, Reading
 from modulestore.olx.values import REFERENCES, Value, classic_value, native_value, pure_value
@@ -29,6 +29,7 @@ OPTION = "{http://code.edx.org/xblock/option}"
 
 # Names of old for attributes of every classic block.
 _TRANSLATED = {"name": "display_name"}
+_NEVER_READ = FIELD_NAMES_NEVER_READ | {"slug", FAMILY}
 _SHOWN = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.RELATIVE_TIME})
 _FEW_WORDS = re.compile(r"[\w:+.-]{1,40}")
 
@@ -36,7 +37,7 @@ _FEW_WORDS = re.compile(r"[\w:+.-]{1,40}")
 def take_classic(
     reading: Reading,
     *,
-    skip: Iterable[str] = (),
+    skip: Collection[str] = (),
     translated: Mapping[str, str] = _TRANSLATED,
     kept_whole: bool = False,
 ) -> None:
@@ -48,15 +49,16 @@ def take_classic(
     others: dict[str, Any] = {}
     attributes = attributes_of(reading.element)
     for attribute, text in attributes.items():
-        if attribute in FIELD_NAMES_NEVER_READ or attribute in (*skip, "slug", FAMILY):
+        if attribute in _NEVER_READ or attribute in skip:
             continue
         name = translated.get(attribute, attribute)
         if name != attribute and name in attributes:
             continue  # said twice: by its own name it counts
-        if field_of(reading.key.type, name) is None:
+        known = field_of(reading.key.type, name)
+        if known is None:
             others[attribute] = text
         else:
-            store_text(reading, name, text, classic_value)
+            store_text(reading, name, known, text, classic_value)
     if not kept_whole:
         if others:
             reading.settings["xml_attributes"] = others
@@ -70,8 +72,9 @@ def take_pure(reading: Reading, *, unknown: bool = True) -> None:
     for name, text in attributes_of(reading.element).items():
         if name in ("url_name", "slug", FAMILY):
             continue
-        if field_of(reading.key.type, name) is not None:
-            store_text(reading, name, text, pure_value)
+        known = field_of(reading.key.type, name)
+        if known is not None:
+            store_text(reading, name, known, text, pure_value)
         elif unknown:
             reading.settings[name] = text
 
@@ -84,17 +87,18 @@ def take_options(reading: Reading) -> None:
         name = child.tag.removeprefix(OPTION)
         if child.get("none") == "true":
             reading.put(name, None)
-        elif field_of(reading.key.type, name) is None:
+        elif (known := field_of(reading.key.type, name)) is None:
             reading.settings[name] = child.text or ""
         else:
-            store_text(reading, name, child.text or "", pure_value)
+            store_text(reading, name, known, child.text or "", pure_value)
         remove_child(reading.element, child)
 
 
-def store_text(reading: Reading, name: str, text: str, rule: Callable[[Kind, str], Value]) -> None:
+def store_text(
+    reading: Reading, name: str, known: Field, text: str, rule: Callable[[Kind, str], Value]
+) -> None:
     """Set a field from a text by one of the two rules."""
-    known = field_of(reading.key.type, name)
-    kind = Kind.ANY if known is None else known.kind
+    kind = known.kind
     value, as_text = rule(kind, text)
     if as_text:
         # Texts, lists and mappings may hold secrets: only short words of other kinds are shown.
@@ -102,7 +106,7 @@ def store_text(reading: Reading, name: str, text: str, rule: Callable[[Kind, str
         reading.report(f"the value{shown} of {name} is no {kind}", "kept as text")
     elif kind in REFERENCES:
         value = _references(reading, kind, value)
-    reading.put(name, value)
+    reading.put_known(name, known, value)
 
 
 def apply_native(reading: Reading, entry: Mapping[str, Any], place: str) -> None:
@@ -125,21 +129,15 @@ def apply_native(reading: Reading, entry: Mapping[str, Any], place: str) -> None
                 )
             elif known.kind in REFERENCES:
                 value = _references(reading, known.kind, value)
-            reading.put(name, value)
+            reading.put_known(name, known, value)
 
 
 def remove_settings(element: Element, block_type: str) -> None:
     """Take the attributes that are settings out of an element that is kept as XML."""
     for name in attributes_of(element):
-        if _is_setting(block_type, name):
+        known = None if name in FIELD_NAMES_NEVER_READ else field_of(block_type, name)
+        if known is not None and known.scope is Scope.SETTINGS:
             drop_attribute(element, name)
-
-
-def _is_setting(block_type: str, name: str) -> bool:
-    if name in FIELD_NAMES_NEVER_READ:
-        return False
-    known = field_of(block_type, name)
-    return known is not None and known.scope is Scope.SETTINGS
 
 
 def _add_others(reading: Reading, others: object) -> None:
@@ -152,7 +150,7 @@ def _add_others(reading: Reading, others: object) -> None:
 
 def _meta(reading: Reading) -> Mapping[str, Any]:
     """The settings in a ``<meta>`` element, which is taken out. One that holds no JSON is content."""
-    meta = reading.element.find("meta")
+    meta = next(reading.element.iterchildren("meta"), None)
     if meta is None or not meta.text or len(meta):
         return {}
     try:

@@ -28,7 +28,7 @@ def parse_json(text: str) -> Any:
             surrogate pair, a name with a NUL, or lists thousands deep.
     """
     if not _BEGINS_JSON(text):
-        raise NotJSON("it begins with no value")
+        raise NotJSON("it is no value")
     try:
         value = _decoder.decode(text)
     except RecursionError:
@@ -64,8 +64,9 @@ def _not_finite(name: str) -> NoReturn:
     raise NotKept(f"{name} is no number")
 
 
-# Most texts of attributes are no JSON: cheaper seen here than by an exception of the decoder.
-_BEGINS_JSON = re.compile(r'[ \t\n\r]*[\[{"\-0-9tfnNI]').match
+# Most texts of attributes are no JSON: cheaper seen here than by an exception of the decoder. What begins as
+# a number must be one to its end: dates and times are not.
+_BEGINS_JSON = re.compile(r'[ \t\n\r]*(?:[\[{"tfnNI]|-I|-?[0-9][0-9.eE+\-]*[ \t\n\r]*\Z)').match
 _decoder = json.JSONDecoder(parse_int=_integer, parse_constant=_not_finite)
 
 

@@ -30,6 +30,7 @@ __all__ = ["Loader"]
 _RENAMED = frozenset({"problem", "sequential", "video", "course", "chapter", "poll_question", "vertical"})
 _NO_FILENAME = frozenset({"html", "video"})
 _DEEPEST = 60
+_UNREAD = PlainBlock(BlockKey("", ""))  # keeps the place of a block while it is read
 
 
 class _Definition(NamedTuple):
@@ -83,18 +84,20 @@ class Loader:
     def load(self, element: Element, path: str) -> BlockKey | None:
         """Read the block that an element stands for; None (reported) if it cannot be read."""
         block_type = element.tag
-        if not is_block_id(block_type):
+        if block_type not in BLOCK_TYPES and not is_block_id(block_type):
             self.problems.add(
                 self.place(path, element), f"{clipped(block_type)} is no type of block", "left out"
             )
             return None
         named = name_of(element)
+        pointer = None
         if named and _is_pointer(element):
+            pointer = pointed_file(block_type, named.written)
             key = BlockKey(block_type, named.id)
-            if self._sources.get(key) == ("file", pointed_file(block_type, named.written)):
+            if self._sources.get(key) == ("file", pointer):
                 return key
         try:
-            definition = self._definition(element, path, named.written if named else None)
+            definition = self._definition(element, path, named.written if named else None, pointer)
         except _LeftOut as left_out:
             return left_out.stand_in
         except Malformed as error:
@@ -116,7 +119,7 @@ class Loader:
         self._check_chain(key, own_file)
         self._sources[key] = definition.source
         self._names[key] = named
-        self.blocks[key] = PlainBlock(key)  # its place in document order
+        self.blocks[key] = _UNREAD  # it comes before what is inside
         element = definition.element
         self.places[key] = self.place(definition.path, element)
         reading = Reading(self, key, named.written, element, definition.path, element.get(FAMILY))
@@ -155,16 +158,21 @@ class Loader:
         """What an element holds, with links made portable."""
         return self.links.portable(inner_xml(element))
 
-    def _definition(self, element: Element, path: str, written: str | None) -> _Definition:
-        """The definition of the block that an element stands for: a file that it points to, or itself."""
+    def _definition(
+        self, element: Element, path: str, written: str | None, pointer: str | None
+    ) -> _Definition:
+        """The definition of the block that an element stands for: a file that it points to, or itself.
+
+        ``written`` is its name; ``pointer`` the file that it points to, if it is nothing but a pointer.
+        """
         block_type = element.tag
         known = BLOCK_TYPES.get(block_type)
-        if written is not None and _is_pointer(element):
-            file = pointed_file(block_type, written)
-            if self.tree.exists(file):
-                return _Definition(self.parse(file, blanks=block_type != "problem"), file, ("file", file))
+        if written is not None and pointer is not None:
+            if self.tree.exists(pointer):
+                definition = self.parse(pointer, blanks=block_type != "problem")
+                return _Definition(definition, pointer, ("file", pointer))
             if known is not None and known.classic:
-                self._missing(BlockKey(block_type, block_id(written)), file, path, element)
+                self._missing(BlockKey(block_type, block_id(written)), pointer, path, element)
         elif block_type == "discussion" and written and self.tree.exists(pointed_file(block_type, written)):
             return self._overlaid(pointed_file(block_type, written), element, file_wins=True)
         elif (filename := element.get("filename")) and block_type not in _NO_FILENAME:
@@ -243,8 +251,9 @@ class Loader:
 
 def _is_pointer(element: Element) -> bool:
     """Whether an element only names its block: ``url_name`` and nothing else (the family does not count)."""
-    names = {name for name in attributes_of(element) if name != FAMILY}
-    return names == {"url_name"} and not _has_inside(element)
+    names = element.keys()
+    only_named = "url_name" in names and len(names) == 1 + (FAMILY in names)
+    return only_named and not _has_inside(element)
 
 
 def _has_inside(element: Element) -> bool:

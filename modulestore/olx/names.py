@@ -32,13 +32,11 @@ class Named(NamedTuple):
 
 def name_of(element: Element) -> Named | None:
     """The name of an element: ``url_name``, ``slug``, or cleaned ``name`` or ``display_name``."""
-    for attribute in ("url_name", "slug"):
-        if written := element.get(attribute):
-            return Named(written, block_id(written))
-    for attribute in ("name", "display_name"):
-        if text := element.get(attribute):
-            written = cleaned(text)
-            return Named(written, block_id(written), a_title=True)
+    if written := element.get("url_name") or element.get("slug"):
+        return Named(written, block_id(written))
+    if title := element.get("name") or element.get("display_name"):
+        written = cleaned(title)
+        return Named(written, block_id(written), a_title=True)
     return None
 
 

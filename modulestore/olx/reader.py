@@ -166,7 +166,8 @@ def _finished(
     drop_missing_children(loader.blocks, loader.blocks, loader.places, loader.problems)
     drop_missing_children(drafts.blocks, known, places, loader.problems)
     check_cycles(loader.blocks, loader.places)
-    check_cycles({**loader.blocks, **drafts.blocks}, places)
+    if drafts.blocks:
+        check_cycles({**loader.blocks, **drafts.blocks}, places)
     return PlainCourse(
         key=key,
         root=identity.root,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modulestore.keys import BlockKey
-from modulestore.model.fields import Scope, field_of
+from modulestore.model.fields import Field, Scope, field_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.xml import Element, attributes_of, children_of, remove_child, stray_text
 
@@ -55,8 +55,14 @@ class Reading:
     def put(self, name: str, value: Any) -> None:
         """Set a field, in the scope that the table says; settings if it says nothing."""
         known = field_of(self.key.type, name)
-        scope = Scope.SETTINGS if known is None else known.scope
-        (self.content if scope is Scope.CONTENT else self.settings)[name] = value
+        if known is None:
+            self.settings[name] = value
+        else:
+            self.put_known(name, known, value)
+
+    def put_known(self, name: str, known: Field, value: Any) -> None:
+        """Set a field of which this is known."""
+        (self.content if known.scope is Scope.CONTENT else self.settings)[name] = value
 
     def read_children(self) -> None:
         """Read the child elements as blocks."""

@@ -83,6 +83,9 @@ class UnpackedTree:
 
     def read(self, path: str) -> bytes:
         """The content of a file."""
+        data = self._files.get(path)
+        if isinstance(data, bytes):
+            return data
         with self.open(path) as file:
             return file.read()
 
@@ -160,17 +163,16 @@ class Unpacking:
 
     def _kept(self, archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes | _OnDisk:
         self._grow(member.size, name)
+        if member.size <= _SMALL and self._in_memory + member.size <= _IN_MEMORY:
+            self._in_memory += member.size
+            return _read(archive, member)
         data = archive.extractfile(member)
         if data is None:
             raise InvalidArchive("it is no file", place=name)
-        with data:
-            if member.size <= _SMALL and self._in_memory + member.size <= _IN_MEMORY:
-                self._in_memory += member.size
-                return data.read()
-            path = self._folder / str(self._count)
-            with path.open("wb") as out:
-                shutil.copyfileobj(data, out, _CHUNK)
-            return _OnDisk(path, member.size)
+        path = self._folder / str(self._count)
+        with data, path.open("wb") as out:
+            shutil.copyfileobj(data, out, _CHUNK)
+        return _OnDisk(path, member.size)
 
     def _claim(self, name: str, kind: str) -> None:
         """Note what a name is; of two files of one name the later is kept, as tar does."""
@@ -185,6 +187,17 @@ class Unpacking:
         self._size += size
         if size < 0 or self._size > self._limits.size:
             raise InvalidArchive(f"unpacked it is larger than {self._limits.size} bytes", place=name)
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """The bytes of a small file; read up to the next header, where tarfile goes on without looking for it."""
+    stream = archive.fileobj
+    assert stream is not None
+    stream.seek(member.offset_data)
+    data = stream.read(-(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+    if len(data) < member.size:
+        raise tarfile.ReadError("unexpected end of data")
+    return data[: member.size]
 
 
 def _size(data: bytes | _OnDisk) -> int:

@@ -12,7 +12,14 @@ from modulestore._async.ports import Backend
 from modulestore._async.reading import load_definitions, load_structures
 from modulestore._async.store import AsyncStore
 from modulestore._async.waiting import race
-from modulestore.errors import CommitUnknown, DocumentTooLarge, HeadMoved, StorageError, StorageFull
+from modulestore.errors import (
+    CommitUnknown,
+    DocumentTooLarge,
+    HeadMoved,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
 from modulestore.testing._async.faults import FaultyBackend
 from modulestore.testing.crash import Crash
 from tests._async.stores import BACKENDS, COURSE, COURSE_KEY, LIBRARY, changed_copy, everything, fresh_backend
@@ -33,6 +40,12 @@ async def backend(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Fa
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries after a lost reply follow each other at once."""
     monkeypatch.setattr("modulestore._async.committing._PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
+def few_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample's files are sent in several batches, and the largest one by itself."""
+    monkeypatch.setattr("modulestore._async.importing._TOGETHER", 317)
 
 
 async def expect_whole(backend: Backend) -> None:
@@ -69,6 +82,17 @@ async def test_a_write_that_fails_leaves_everything_as_before(backend: FaultyBac
     assert failed > 5
     backend.disarm()
     assert not (await AsyncStore(backend).import_course(COURSE)).changed
+
+
+@BACKENDS
+@pytest.mark.parametrize("write", ["files.put", "files.put_many"])
+async def test_files_whose_reply_is_lost_are_taken_back(backend: FaultyBackend, write: str) -> None:
+    before = await everything(backend)
+    backend.fail_after(1, name=write)
+    with pytest.raises(StorageUnavailable):
+        await AsyncStore(backend).import_course(COURSE)
+    assert backend.writes.count(write) == 1
+    assert await everything(backend) == before
 
 
 @BACKENDS

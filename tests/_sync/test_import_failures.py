@@ -13,7 +13,14 @@ from modulestore._sync.ports import Backend
 from modulestore._sync.reading import load_definitions, load_structures
 from modulestore._sync.store import Store
 from modulestore._sync.waiting import race
-from modulestore.errors import CommitUnknown, DocumentTooLarge, HeadMoved, StorageError, StorageFull
+from modulestore.errors import (
+    CommitUnknown,
+    DocumentTooLarge,
+    HeadMoved,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
 from modulestore.testing._sync.faults import FaultyBackend
 from modulestore.testing.crash import Crash
 from tests._sync.stores import BACKENDS, COURSE, COURSE_KEY, LIBRARY, changed_copy, everything, fresh_backend
@@ -32,6 +39,12 @@ def backend(kind: str, request: pytest.FixtureRequest) -> Iterator[FaultyBackend
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries after a lost reply follow each other at once."""
     monkeypatch.setattr("modulestore._sync.committing._PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
+def few_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample's files are sent in several batches, and the largest one by itself."""
+    monkeypatch.setattr("modulestore._sync.importing._TOGETHER", 317)
 
 
 def expect_whole(backend: Backend) -> None:
@@ -68,6 +81,17 @@ def test_a_write_that_fails_leaves_everything_as_before(backend: FaultyBackend, 
     assert failed > 5
     backend.disarm()
     assert not (Store(backend).import_course(COURSE)).changed
+
+
+@BACKENDS
+@pytest.mark.parametrize("write", ["files.put", "files.put_many"])
+def test_files_whose_reply_is_lost_are_taken_back(backend: FaultyBackend, write: str) -> None:
+    before = everything(backend)
+    backend.fail_after(1, name=write)
+    with pytest.raises(StorageUnavailable):
+        Store(backend).import_course(COURSE)
+    assert backend.writes.count(write) == 1
+    assert everything(backend) == before
 
 
 @BACKENDS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import AutoReconnect
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from modulestore._sync.mongo import backend as backend_module
@@ -26,10 +28,12 @@ from modulestore._sync.mongo import open_database, open_mongo
 from modulestore._sync.mongo.backend import MongoBackend
 from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.mongo.transactions import NoTransactions
-from modulestore.errors import AssetNotFound, CorruptDocument, InvalidURL
+from modulestore._sync.waiting import race
+from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, InvalidURL, StorageUnavailable
 from modulestore.formats.v1 import decode_entry, to_object_id
 from modulestore.keys import CourseKey, LibraryKey
 from modulestore.model.index import Moved, Swapped
+from modulestore.storage.mongo.files import CHUNK
 from modulestore.testing.samples import (
     COURSE,
     definition_document,
@@ -246,6 +250,29 @@ def test_no_chunk_stays_behind(backend: MongoBackend, raw: Plain) -> None:
     assert raw["fs.chunks"].count_documents({}) == raw["fs.files"].count_documents({}) == 0
 
 
+def test_files_together_leave_no_chunk_behind(backend: MongoBackend, raw: Plain) -> None:
+    chunk = {"files_id": str(new_file("a.bin").key), "n": 7, "data": b"left by a crash"}
+    raw["fs.chunks"].insert_one(chunk)
+    backend.files.put(new_file("b.bin"), io.BytesIO(random_bytes(900_000)))
+    for size in (600_000, 300_000, 0):
+        backend.files.put_many(
+            [(new_file("a.bin"), random_bytes(size)), (new_file("b.bin"), random_bytes(10))]
+        )
+        assert raw["fs.files"].count_documents({}) == 2
+        chunks = raw["fs.chunks"].find({}, {"files_id": 1}).to_list()
+        assert sorted(chunk["files_id"][-5:] for chunk in chunks) == ["a.bin"] * -(-size // CHUNK) + ["b.bin"]
+
+
+def test_files_together_are_the_platforms_documents(backend: MongoBackend, raw: Plain) -> None:
+    data = random_bytes(600_000)
+    backend.files.put(FILE, io.BytesIO(data))
+    one, its_chunks = file_and_chunks(raw)
+    backend.files.put_many([(FILE, data)])
+    other, other_chunks = file_and_chunks(raw)
+    assert bson.encode({**one, "uploadDate": other["uploadDate"]}) == bson.encode(other)
+    assert its_chunks == other_chunks
+
+
 def test_missing_chunk_is_found_out(backend: MongoBackend, raw: Plain) -> None:
     backend.files.put(FILE, io.BytesIO(random_bytes(600_000)))
     raw["fs.chunks"].delete_one({"n": 1})
@@ -261,6 +288,52 @@ def test_server_without_transactions(mongodb_url: str, raw: Plain) -> None:
             assert b"".join(backend.files.read(FILE.key)) == data
             assert backend.files.get(FILE.key) == stored
         assert raw["fs.chunks"].count_documents({}) == 2
+
+
+def test_files_together_on_a_server_without_transactions(mongodb_url: str, raw: Plain) -> None:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        backend = MongoBackend(Collections(client.get_default_database()), {}, NoTransactions())
+        backend.create_indexes([index for step in load_steps() for index in step.indexes])
+        contents = [random_bytes(size, seed=size) for size in (600_000, 10, 300_000, 0)]
+        for data in contents:
+            backend.files.put_many([(FILE, data), (new_file(), data)])
+            assert b"".join(backend.files.read(FILE.key)) == data
+
+        def put(data: bytes) -> None:
+            with suppress(Conflict):
+                backend.files.put_many([(FILE, data), (new_file(), data)])
+
+        for _ in range(3):
+            race(*(lambda data=data: put(data) for data in contents))
+        for key in (FILE.key, new_file().key):
+            file = backend.files.get(key)
+            assert file is not None
+            data = b"".join(backend.files.read(key))
+            assert hashlib.md5(data, usedforsecurity=False).hexdigest() == file.md5
+            assert raw["fs.chunks"].count_documents({"files_id": str(key)}) == -(-file.length // CHUNK)
+
+
+@pytest.mark.parametrize("step", ["delete", "insert", "second insert"])
+def test_files_together_that_fail_in_the_middle_without_transactions(
+    mongodb_url: str, raw: Plain, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        backend = MongoBackend(Collections(client.get_default_database()), {}, NoTransactions())
+        backend.files.put_many([(FILE, random_bytes(600_000))])
+        collection = backend.files._files if step == "second insert" else backend.files._chunks  # type: ignore[attr-defined]
+        method = "delete_many" if step == "delete" else "insert_many"
+
+        def fail(*_: object, **__: object) -> None:
+            raise AutoReconnect("gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(collection, method, fail)
+            with pytest.raises(StorageUnavailable):
+                backend.files.put_many([(FILE, random_bytes(300_000))])
+        assert backend.files.get(FILE.key) is None, "rather none than one with the wrong bytes"
+        backend.files.put_many([(FILE, b"again")])
+        assert b"".join(backend.files.read(FILE.key)) == b"again"
+        assert raw["fs.chunks"].count_documents({}) == 1
 
 
 def test_commands(backend: MongoBackend, commands: Commands) -> None:
@@ -280,6 +353,8 @@ def test_commands(backend: MongoBackend, commands: Commands) -> None:
     assert commands.names() == ["findAndModify"]
     assert isinstance(backend.index.swap(entry, entry.heads, {"draft": new_version_id()}), Moved)
     assert commands.names() == ["findAndModify", "find"]
+    backend.files.put_many([(new_file(f"{number}.bin"), random_bytes(300_000)) for number in range(20)])
+    assert commands.names() == ["delete", "delete", "insert", "insert", "commitTransaction"]
 
 
 def test_concerns(backend: MongoBackend, commands: Commands) -> None:

@@ -241,6 +241,25 @@ def test_lost_replies_while_a_file_is_replaced(
     assert now.md5 == (stored.md5 if data == old else now.md5)
 
 
+@pytest.mark.parametrize("command", ["delete", "insert", "commitTransaction"])
+def test_lost_replies_while_files_are_replaced_together(
+    private_mongodb: PrivateMongoDB, backend: MongoBackend, command: str
+) -> None:
+    contents = {name: [random_bytes(600_000, n), random_bytes(9, n)] for n, name in enumerate(("a", "b"))}
+    backend.files.put_many([(new_file(name), old) for name, (old, _) in contents.items()])
+    lost: dict[str, Any] = {"close_connection": True, "after_execution": True, "times": 2}
+    with private_mongodb.failing(command, **lost):
+        try:
+            backend.files.put_many([(new_file(name), new) for name, (_, new) in contents.items()])
+        except StorageUnavailable:
+            done = False
+        else:
+            done = True
+    found = [b"".join(backend.files.read(new_file(name).key)) for name in contents]
+    old, new = ([both[at] for both in contents.values()] for at in (0, 1))
+    assert found in ([new] if done else [old, new]), "all or none"
+
+
 CALLS: list[Callable[[MongoBackend], object]] = [
     lambda backend: backend.index.get(COURSE),
     lambda backend: backend.index.list(),
@@ -256,6 +275,7 @@ CALLS: list[Callable[[MongoBackend], object]] = [
     lambda backend: backend.files.get(new_file().key),
     lambda backend: backend.files.list(COURSE),
     lambda backend: backend.files.put(new_file(), io.BytesIO(b"x")),
+    lambda backend: backend.files.put_many([(new_file(), b"x")]),
     lambda backend: backend.files.update(new_file()),
     lambda backend: backend.files.delete(new_file().key),
     lambda backend: list(backend.files.read(new_file().key)),

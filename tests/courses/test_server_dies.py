@@ -16,7 +16,10 @@ QUICKLY = "serverSelectionTimeoutMS=300&retryWrites=false"
 
 
 @pytest.mark.parametrize("write", [0, 2, 5])
-def test_a_server_that_dies_in_the_middle(private_mongodb: PrivateMongoDB, write: int) -> None:
+def test_a_server_that_dies_in_the_middle(
+    private_mongodb: PrivateMongoDB, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    monkeypatch.setattr("modulestore._sync.importing._TOGETHER", 317)  # the sample's files in several batches
     url = f"{private_mongodb.url(f'dies_{write}')}&{QUICKLY}"
     with modulestore.connect(url) as store:
         store.import_course(LIBRARY)

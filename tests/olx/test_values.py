@@ -241,10 +241,18 @@ def test_no_text_is_too_strange(kind: Kind, text: str) -> None:
             assert math.isfinite(value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", "{'a': 1}", "-", '"\\ud83d"'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1,]", "{'a': 1}", "-", '"\\ud83d"', "2030-01-01T00:00:00Z", "00:10:00", "1 2", "1-", "07"],
+)
 def test_what_is_no_json(text: str) -> None:
     with pytest.raises(NotJSON):
         parse_json(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [(" 12\n", 12), ("-0.5e+2", -50.0), ("1E3", 1000.0), ("-0", 0)])
+def test_numbers_in_json(text: str, value: float) -> None:
+    assert parse_json(text) == value
 
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:

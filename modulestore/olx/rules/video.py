@@ -36,10 +36,11 @@ def video(reading: Reading) -> None:
         name = _RENAMED.get(attribute, attribute)
         if name in FIELD_NAMES_NEVER_READ or name in ("slug", "youtube", FAMILY):
             continue
-        if name == "name" or field_of("video", name) is None:
+        known = field_of("video", name)
+        if known is None or name == "name":
             others[attribute] = text
         elif name == attribute or name not in element.attrib:
-            store_text(reading, name, text, classic_value)
+            store_text(reading, name, known, text, classic_value)
     _take_youtube(reading, others)
     if others:
         reading.settings["xml_attributes"] = others

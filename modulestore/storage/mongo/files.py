@@ -17,7 +17,15 @@ from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile
 from modulestore.storage.content import file_key, parse_file_key
 
-__all__ = ["CHUNK", "course_filter", "decode_file", "encode_file", "file_id", "metadata_update"]
+__all__ = [
+    "CHUNK",
+    "course_filter",
+    "decode_file",
+    "encode_chunks",
+    "encode_file",
+    "file_id",
+    "metadata_update",
+]
 
 CHUNK = 255 * 1024
 """Bytes of a chunk that we write: the driver's default. Chunks of any size are read."""
@@ -79,6 +87,13 @@ def encode_file(file: CourseFile) -> dict[str, Any]:
         "length": Int64(file.length),
         "uploadDate": file.uploaded_on,
     }
+
+
+def encode_chunks(key: AssetKey, data: bytes) -> list[dict[str, Any]]:
+    """The chunk documents of a file of these bytes, without ids of their own; none if it is empty."""
+    name = file_id(key)
+    parts = (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
+    return [{"files_id": name, "n": n, "data": part} for n, part in enumerate(parts)]
 
 
 def metadata_update(file: CourseFile) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 from modulestore.storage.sqlite.schema import SLICE
 
-__all__ = ["delete", "find_blob", "get", "list_course", "put", "read_slice", "update"]
+__all__ = ["delete", "find_blob", "get", "list_course", "put", "put_many", "read_slice", "update"]
 
 _FILE = """
     SELECT key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on
@@ -63,6 +64,11 @@ def put(connection: sqlite3.Connection, file: CourseFile, content: Content) -> C
         ),
     )
     return stored
+
+
+def put_many(connection: sqlite3.Connection, files: Sequence[tuple[CourseFile, Content]]) -> list[CourseFile]:
+    """Store several files, one after the other."""
+    return [put(connection, file, content) for file, content in files]
 
 
 def update(connection: sqlite3.Connection, file: CourseFile) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -258,6 +259,73 @@ class FileTests(SuiteBase):
         )
         for file, data in files.items():
             assert await self._read(backend, file.key) == data
+
+    async def test_many_files_together(self, backend: Backend) -> None:
+        data = {new_file(f"file{size}.bin"): random_bytes(size, seed=size) for size in SIZES[:-1]}
+        data[new_file("pic.png", locked=True, content_type="image/png")] = b"a picture"
+        stored = await backend.files.put_many(list(data.items()))
+        assert [file.key for file in stored] == [file.key for file in data]
+        for file, (given, content) in zip(stored, data.items(), strict=True):
+            assert file.md5 == hashlib.md5(content, usedforsecurity=False).hexdigest()
+            assert file.sha256 in (None, hashlib.sha256(content).hexdigest())
+            assert file.uploaded_on is not None
+            assert replace(file, md5=None, sha256=None, uploaded_on=None) == replace(
+                given, length=len(content)
+            )
+            assert await backend.files.get(file.key) == file
+            assert await self._read(backend, file.key) == content
+        assert await backend.files.list(COURSE) == sorted(stored, key=lambda file: file.key.name)
+
+    async def test_no_files_together(self, backend: Backend) -> None:
+        assert await backend.files.put_many([]) == []
+
+    async def test_files_together_replace_those_of_their_names(self, backend: Backend) -> None:
+        await backend.files.put(new_file("a.bin", locked=True), io.BytesIO(random_bytes(900_000)))
+        kept = await backend.files.put(new_file("kept.bin"), io.BytesIO(b"kept"))
+        branch = new_file("a.bin", COURSE.for_branch("draft-branch"))
+        for size in (300_000, 0, 600_000, 5):
+            data = random_bytes(size, seed=size)
+            stored = await backend.files.put_many([(branch, data), (new_file("b.bin"), data)])
+            assert [file.key for file in stored] == [COURSE.asset("a.bin"), COURSE.asset("b.bin")]
+            assert await backend.files.list(COURSE) == [*stored, kept]
+            for file in stored:
+                assert await self._read(backend, file.key) == data
+        assert await self._read(backend, kept.key) == b"kept"
+
+    async def test_files_together_of_one_name(self, backend: Backend) -> None:
+        data = random_bytes(300_000)
+        first, second = await backend.files.put_many(
+            [(new_file(locked=True), random_bytes(600_000)), (new_file(), data)]
+        )
+        assert first.key == second.key
+        assert await backend.files.list(COURSE) == [second]
+        assert await self._read(backend, second.key) == data
+
+    async def test_files_together_of_several_courses(self, backend: Backend) -> None:
+        old = CourseKey("Org", "Course", "Run", deprecated=True)
+        for data in (b"first", b"second"):
+            ours, theirs = await backend.files.put_many([(new_file(), data), (new_file("o.png", old), data)])
+            assert await backend.files.list(COURSE) == [ours]
+            assert await backend.files.list(old) == [theirs]
+            assert await self._read(backend, theirs.key) == data
+
+    async def test_same_files_together_many_times_at_once(self, backend: Backend, second: Backend) -> None:
+        await self.prepare(backend)
+        names = ("a.bin", "b.bin")
+        contents = [random_bytes(size, seed=size) for size in (10, 300_000, 600_000, 20, 310_000)]
+
+        async def put(number: int) -> None:
+            files = (backend if number % 2 else second).files
+            with suppress(Conflict):  # the others did not let it through: then it has changed nothing
+                await files.put_many([(new_file(name), contents[number]) for name in names])
+
+        await race(*(lambda number=number: put(number) for number in range(len(contents))))
+        for name in names:
+            file = await backend.files.get(COURSE.asset(name))
+            assert file is not None
+            data = await self._read(backend, file.key)
+            assert data in contents
+            assert file.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
     async def _read(
         self, backend: Backend, key: AssetKey, *, start: int = 0, length: int | None = None
