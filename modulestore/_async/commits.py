@@ -17,7 +17,7 @@ from modulestore._async.ports import Backend
 from modulestore._async.preparing import prepare_write
 from modulestore._async.reading import find_entry
 from modulestore._async.waiting import back_off, call_back, monotonic
-from modulestore.errors import CommitContention, CommitUnknown, HeadMoved, ModuleStoreError
+from modulestore.errors import CommitContention, CommitUnknown, EditConflict, HeadMoved, ModuleStoreError
 from modulestore.formats import v1
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model.commit import BranchMove, Commit
@@ -83,8 +83,14 @@ class Committer:
         left_behind = Documents()
         attempt = 0
         while True:
-            entry = await find_entry(self.backend, key)
-            revisions = await make(entry)
+            try:
+                entry = await find_entry(self.backend, key)
+                revisions = await make(entry)
+            except EditConflict:
+                raise  # what is kept for the author may be what an earlier try wrote
+            except ModuleStoreError:
+                await left_behind.remove(self.backend)
+                raise
             changed = {branch: revision for branch, revision in revisions.items() if not revision.is_empty}
             if not changed:
                 await left_behind.remove(self.backend)

@@ -10,7 +10,7 @@ from modulestore._async.store_base import StoreBase
 from modulestore.errors import InvalidInput
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, as_course_key, as_usage_key
 from modulestore.model import publishing
-from modulestore.model.branches import DRAFT, PUBLISHED
+from modulestore.model.branches import DIRECT_ONLY, DRAFT, PUBLISHED
 from modulestore.model.commit import Commit
 from modulestore.model.course import Block
 from modulestore.model.index import IndexEntry
@@ -55,6 +55,7 @@ class PublishingStore(StoreBase):
             (draft,) = seen
             revision = await self._revision(entry, PUBLISHED, draft, author)
             publishing.publish(draft, revision, [wanted or draft.header.root], exclude)
+            await self._with_present_outline(entry, draft, revision)
             return {PUBLISHED: revision}
 
         return await self._committer.commit(course_key, author, make, message=message)
@@ -120,6 +121,14 @@ class PublishingStore(StoreBase):
         structures = await load_structures(self._backend, set(heads))
         published = entry.heads.get(PUBLISHED)
         return publishing.changed_blocks(structures[draft], structures[published] if published else None)
+
+    async def _with_present_outline(self, entry: IndexEntry, draft: Structure, revision: Revision) -> None:
+        """What has no drafts is published as it is now, if the draft has moved on since the author saw it."""
+        if entry.heads.get(DRAFT) == draft.id:
+            return
+        present = await self._revision(entry, DRAFT, draft, revision.author)
+        outline = [key for key in revision.changes if key.type in DIRECT_ONLY]
+        publishing.auto_publish(present, revision, outline)
 
     async def _head(self, entry: IndexEntry, branch: str) -> Structure:
         _, head = find_head(entry, entry.key, branch)

@@ -18,7 +18,7 @@ from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import prepare_write
 from modulestore._sync.reading import find_entry
 from modulestore._sync.waiting import back_off, call_back, monotonic
-from modulestore.errors import CommitContention, CommitUnknown, HeadMoved, ModuleStoreError
+from modulestore.errors import CommitContention, CommitUnknown, EditConflict, HeadMoved, ModuleStoreError
 from modulestore.formats import v1
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model.commit import BranchMove, Commit
@@ -82,8 +82,14 @@ class Committer:
         left_behind = Documents()
         attempt = 0
         while True:
-            entry = find_entry(self.backend, key)
-            revisions = make(entry)
+            try:
+                entry = find_entry(self.backend, key)
+                revisions = make(entry)
+            except EditConflict:
+                raise  # what is kept for the author may be what an earlier try wrote
+            except ModuleStoreError:
+                left_behind.remove(self.backend)
+                raise
             changed = {branch: revision for branch, revision in revisions.items() if not revision.is_empty}
             if not changed:
                 left_behind.remove(self.backend)

@@ -116,7 +116,7 @@ class Conflicts:
             mine=mine.structure.id,
             author=mine.structure.header.edited_by,
             theirs=theirs.id,
-            their_author=_author_of(theirs, items[0].key),
+            their_author=_author_of(base, theirs, items[0].key),
             on=mine.structure.header.edited_on,
             message=mine.message,
             items=tuple(items),
@@ -153,10 +153,22 @@ class Conflicts:
             self._committer.backend.records.delete(record)
 
 
-def _author_of(structure: Structure, key: BlockKey) -> Author:
-    """Who changed a block last; of one that is gone, who made the version."""
-    position = structure.position(key)
-    return structure.header.edited_by if position is None else structure.data.edit_info(position).edited_by
+def _author_of(base: Structure, theirs: Structure, key: BlockKey) -> Author:
+    """Who changed a block since ``base``, or what it is below; else who made the version."""
+    above = [
+        structure.key(parent)
+        for structure in (theirs, base)
+        if (position := structure.position(key)) is not None
+        for parent in structure.outline.parents[position]
+    ]
+    for one in (key, *above):
+        there, before = theirs.position(one), base.position(one)
+        if there is None:
+            continue
+        info = theirs.data.edit_info(there)
+        if before is None or info.update_version != base.data.edit_info(before).update_version:
+            return info.edited_by
+    return theirs.header.edited_by
 
 
 def _edit_conflict(kept: KeptConflict, resolve: Callable[..., object]) -> EditConflict:

@@ -11,7 +11,7 @@ from modulestore._sync.store_base import StoreBase
 from modulestore.errors import InvalidInput
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, as_course_key, as_usage_key
 from modulestore.model import publishing
-from modulestore.model.branches import DRAFT, PUBLISHED
+from modulestore.model.branches import DIRECT_ONLY, DRAFT, PUBLISHED
 from modulestore.model.commit import Commit
 from modulestore.model.course import Block
 from modulestore.model.index import IndexEntry
@@ -56,6 +56,7 @@ class PublishingStore(StoreBase):
             (draft,) = seen
             revision = self._revision(entry, PUBLISHED, draft, author)
             publishing.publish(draft, revision, [wanted or draft.header.root], exclude)
+            self._with_present_outline(entry, draft, revision)
             return {PUBLISHED: revision}
 
         return self._committer.commit(course_key, author, make, message=message)
@@ -121,6 +122,14 @@ class PublishingStore(StoreBase):
         structures = load_structures(self._backend, set(heads))
         published = entry.heads.get(PUBLISHED)
         return publishing.changed_blocks(structures[draft], structures[published] if published else None)
+
+    def _with_present_outline(self, entry: IndexEntry, draft: Structure, revision: Revision) -> None:
+        """What has no drafts is published as it is now, if the draft has moved on since the author saw it."""
+        if entry.heads.get(DRAFT) == draft.id:
+            return
+        present = self._revision(entry, DRAFT, draft, revision.author)
+        outline = [key for key in revision.changes if key.type in DIRECT_ONLY]
+        publishing.auto_publish(present, revision, outline)
 
     def _head(self, entry: IndexEntry, branch: str) -> Structure:
         _, head = find_head(entry, entry.key, branch)

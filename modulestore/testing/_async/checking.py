@@ -1,0 +1,76 @@
+"""A look over a whole store: whether everything that is pointed to is there, and is sound."""
+
+from __future__ import annotations
+
+from modulestore._async.conflicts import CONFLICT
+from modulestore._async.ports import Backend
+from modulestore._async.waiting import closing
+from modulestore.errors import CorruptDocument
+from modulestore.formats import v1
+from modulestore.keys import VersionId
+from modulestore.testing.soundness import structure_problems
+
+__all__ = ["check_store"]
+
+
+async def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
+    """What is wrong with a database, in words; nothing if all is well.
+
+    Looked at are the heads of every course and all versions behind them, and what kept conflicts, tags and
+    deleted courses point to. For tests: it reads everything.
+
+    Args:
+        tree: a block of a draft or a library with several parents is wrong too (see `structure_problems`). In
+        what is published it is not: a block that was moved is under both parents until both are published.
+    """
+    found: list[str] = []
+    wanted = await _starts(backend)
+    seen: set[VersionId] = set()
+    definitions: dict[VersionId, str] = {}
+    while wanted:
+        documents = await backend.structures.get_many(wanted.keys())
+        behind: dict[VersionId, str] = {}
+        for version, where in wanted.items():
+            seen.add(version)
+            if version not in documents:
+                found.append(f"{where}: there is no structure {version}")
+                continue
+            try:
+                structure = v1.decode_structure(documents[version])
+            except CorruptDocument as error:
+                found.append(f"{where}: {error}")
+                continue
+            problems = structure_problems(structure, tree=tree and "published" not in where)
+            found += [f"{where}, version {version}: {problem}" for problem in problems]
+            definitions.update(dict.fromkeys(structure.definitions, f"{where}, version {version}"))
+            previous = structure.header.previous_version
+            if previous is not None:
+                behind[previous] = where if where.startswith("before") else f"before {where}"
+        wanted = {version: where for version, where in behind.items() if version not in seen}
+    return found + await _definition_problems(backend, definitions)
+
+
+async def _starts(backend: Backend) -> dict[VersionId, str]:
+    """What must be there, and why."""
+    wanted: dict[VersionId, str] = {}
+    for record in await backend.records.list("deleted"):
+        for branch, head in record.value["heads"].items():
+            wanted[VersionId.parse(str(head))] = f"head {branch} of deleted {record.key}"
+    for record in await backend.records.list(CONFLICT):
+        for side in ("base", "mine"):
+            wanted[VersionId.parse(str(record.value[side]))] = f"{side} of conflict {record.key}"
+    for entry in await backend.index.list():
+        for record in await backend.records.list(f"tag {entry.key}"):
+            wanted.setdefault(
+                VersionId.parse(str(record.value["version"])), f"published or other tag {record.key}"
+            )
+        wanted.update({head: f"head {branch} of {entry.key}" for branch, head in entry.heads.items()})
+    return wanted
+
+
+async def _definition_problems(backend: Backend, wanted: dict[VersionId, str]) -> list[str]:
+    there: set[VersionId] = set()
+    async with closing(backend.definitions.ids()) as batches:
+        async for batch in batches:
+            there.update(batch)
+    return [f"{where}: there is no definition {one}" for one, where in wanted.items() if one not in there]

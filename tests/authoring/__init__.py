@@ -1,0 +1,1 @@
+"""What authors are promised, under the worst circumstances."""
