@@ -11,14 +11,24 @@ from modulestore._sync.editing import with_publication
 from modulestore._sync.history import HistoryStore, find_version
 from modulestore._sync.reading import find_entry, find_head, load_definitions, load_structures
 from modulestore.errors import InvalidInput
-from modulestore.keys import ContextKey, LibraryKey, UsageKey, VersionId, as_course_key, as_usage_key
+from modulestore.keys import (
+    BlockKey,
+    ContextKey,
+    LibraryKey,
+    UsageKey,
+    VersionId,
+    as_course_key,
+    as_usage_key,
+)
 from modulestore.model import diff as differences
 from modulestore.model import publishing
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
+from modulestore.model.changes import compare
 from modulestore.model.commit import Commit
 from modulestore.model.course import Block
 from modulestore.model.diff import Diff
 from modulestore.model.index import IndexEntry
+from modulestore.model.publishing import Preview
 from modulestore.model.restoring import restore
 from modulestore.model.revision import Revision
 from modulestore.model.values import Author
@@ -66,32 +76,55 @@ class VersionStore(HistoryStore, AuthoringStore):
             CourseNotFound, VersionNotFound: there is no such version.
             BlockNotFound: the version has no such block.
         """
-        course_key = as_course_key(key).bare
-        if to not in ("draft", "both"):
-            raise InvalidInput(f"to is draft or both, not {to!r}", place=str(course_key))
-        wanted = (
-            None
-            if block is None
-            else as_usage_key(block.key if isinstance(block, Block) else block).block_key
-        )
-        branch = _working_branch(course_key)
+        wanted = None if block is None else _block_key(block)
 
         def make(entry: IndexEntry) -> dict[str, Revision]:
-            found = find_version(self._backend, entry, version)
-            _, head = find_head(entry, entry.key, branch)
-            structures = load_structures(self._backend, {found, head})
-            base = structures[head]
-            revision = self._committer.revision(base, base.header.root, author)
-            restore(revision, structures[found], wanted)
-            revisions = with_publication(self._committer, entry, branch, revision)
-            if to == "both" and branch == DRAFT:
-                published = revisions.get(PUBLISHED) or self._following(entry, revision)
-                draft = base if revision.is_empty else revision.structure()
-                publishing.publish(draft, published, [wanted or base.header.root])
-                revisions[PUBLISHED] = published
-            return revisions
+            return self._restored(entry, version, wanted, to, author)
 
-        return self._committer.commit(course_key, author, make, message=message)
+        return self._committer.commit(as_course_key(key).bare, author, make, message=message)
+
+    def restore_preview(
+        self,
+        key: object,
+        version: VersionId | str,
+        *,
+        block: Block | UsageKey | str | None = None,
+        to: Literal["draft", "both"] = "draft",
+    ) -> dict[str, Preview]:
+        """What `restore` would add, change and remove, by branch. Writes nothing.
+
+        Raises:
+            CourseNotFound, VersionNotFound, BlockNotFound: as `restore`.
+        """
+        entry = find_entry(self._backend, as_course_key(key).bare)
+        wanted = None if block is None else _block_key(block)
+        revisions = self._restored(entry, version, wanted, to, None)
+        return {branch: _preview(revision) for branch, revision in revisions.items()}
+
+    def _restored(
+        self,
+        entry: IndexEntry,
+        version: VersionId | str,
+        wanted: BlockKey | None,
+        to: Literal["draft", "both"],
+        author: Author,
+    ) -> dict[str, Revision]:
+        if to not in ("draft", "both"):
+            raise InvalidInput(f"to is draft or both, not {to!r}", place=str(entry.key))
+        branch = _working_branch(entry.key)
+        found = find_version(self._backend, entry, version)
+        _, head = find_head(entry, entry.key, branch)
+        structures = load_structures(self._backend, {found, head})
+        base = structures[head]
+        revision = self._committer.revision(base, base.header.root, author)
+        restore(revision, structures[found], wanted)
+        revisions = with_publication(self._committer, entry, branch, revision)
+        if to == "both" and branch == DRAFT:
+            published = revisions.get(PUBLISHED) or self._following(entry, revision)
+            draft = base if revision.is_empty else revision.structure()
+            publishing.publish(draft, published, [wanted or base.header.root])
+            revisions[PUBLISHED] = published
+        return revisions
 
     def undo(
         self, key: object, version: VersionId | str, *, author: Author = -1, message: str | None = None
@@ -135,6 +168,18 @@ class VersionStore(HistoryStore, AuthoringStore):
         head = entry.heads.get(PUBLISHED)
         structures = load_structures(self._backend, [head] if head else [])
         return self._committer.revision(structures[head] if head else None, like.root, like.author)
+
+
+def _block_key(block: Block | UsageKey | str) -> BlockKey:
+    return as_usage_key(block.key if isinstance(block, Block) else block).block_key
+
+
+def _preview(revision: Revision) -> Preview:
+    """What a revision does to its branch."""
+    if revision.base is None or revision.is_empty:
+        return Preview(tuple(revision.keys()) if revision.base is None else (), (), ())
+    changes = compare(revision.base, revision.structure())
+    return Preview(changes.added, tuple(changes.changed), changes.removed)
 
 
 def _working_branch(key: ContextKey) -> str:

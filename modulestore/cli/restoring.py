@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from modulestore import Course, Store, UsageKey
+from modulestore import Store, UsageKey
 from modulestore.cli.effects import Effects, effects_between, effects_of, report
 from modulestore.cli.settings import Author, Json, Key, Message, VersionName, as_author, block_of, open_store
-from modulestore.errors import BranchNotFound
 from modulestore.formats.v1 import new_version_id
 from modulestore.keys import ContextKey, LibraryKey, as_course_key
 from modulestore.model import restoring
-from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
+from modulestore.model.branches import DRAFT, LIBRARY
 from modulestore.model.commit import Commit
 from modulestore.model.revision import Revision
 
@@ -80,29 +79,14 @@ def _preview(store: Store, course: ContextKey, version: str, block: UsageKey | N
     """What `restore` would do to the draft."""
     key = None if block is None else block.block_key
     head = store.open(course, branch=_branch(course))
-    base, target = head.structure, _version(store, head, version).structure
+    base = head.structure
+    target = store.open(course, version=store.version(course, version).version).structure
     ids = iter(new_version_id, None)
     revision = Revision(
         base, base.header.root, version=next(ids), author=None, now=datetime.now(UTC), ids=ids
     )
     restoring.restore(revision, target, key)
     return Effects(head.key) if revision.is_empty else effects_between(head.key, base, revision.structure())
-
-
-def _version(store: Store, head: Course, name: str) -> Course:
-    """The version that a name stands for: a branch, a tag, or an id."""
-    key = head.key
-    if name in (DRAFT, PUBLISHED, LIBRARY):
-        return store.open(key, branch=name)
-    for branch in (LIBRARY,) if isinstance(key, LibraryKey) else (DRAFT, PUBLISHED):
-        try:
-            versions = store.history(key, branch=branch)
-        except BranchNotFound:
-            continue
-        for info in versions:
-            if name in info.tags:
-                return store.open(key, version=info.version)
-    return store.open(key, version=name)
 
 
 def _branch(key: ContextKey) -> str:

@@ -24,6 +24,7 @@ from modulestore.model.commit import Commit
 from modulestore.model.course import Course
 from modulestore.testing._async.checking import check_store
 from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
+from modulestore.testing._async.faults import FaultyBackend
 from tests._async.stores import everything
 from tests.authoring.stepping import (
     MEETINGS,
@@ -152,13 +153,17 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         assert attempt < 50, "nobody gets through"
 
     monkeypatch.setattr("modulestore._async.commits.back_off", at_once)
+    monkeypatch.setattr("modulestore._async.committing._PAUSES", (0.0, 0.0, 0.0))
 
 
 class Run:
     """Some who do something at once, on a course that is made for each schedule anew."""
 
-    def __init__(self, snapshot: Snapshot, whats: tuple[str, ...], calls: frozenset[str]) -> None:
+    def __init__(
+        self, snapshot: Snapshot, whats: tuple[str, ...], calls: frozenset[str], *, lost: str | None = None
+    ) -> None:
         self.whats = whats
+        self._lost = lost
         self._snapshot = snapshot
         self._calls = calls
         self.backend: Backend = snapshot.backend()
@@ -166,8 +171,14 @@ class Run:
 
     def start(self) -> list[Coroutine[Any, Any, object]]:
         self.backend = self._snapshot.backend()
-        stepped = SteppedBackend(self.backend, self._calls)
-        return [DOINGS[what].run(AsyncStore(stepped)) for what in self.whats]
+        return [DOINGS[what].run(self._store(number)) for number, what in enumerate(self.whats)]
+
+    def _store(self, number: int) -> AsyncStore:
+        backend = self.backend
+        if number == 0 and self._lost is not None:  # the first one loses the connection at the swap
+            backend = faulty = FaultyBackend(backend)
+            (faulty.fail_before if self._lost == "before" else faulty.fail_after)(1, name="index.swap")
+        return AsyncStore(SteppedBackend(backend, self._calls))
 
     async def expect_sound(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -244,6 +255,29 @@ def test_every_order_of_two(snapshot: Snapshot, first: str) -> None:
         assert pair < MOST
         schedules += pair
     print(f"\n{first}: {schedules} schedules")
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+@pytest.mark.parametrize(
+    "whats",
+    [
+        ("name a1", "add to a"),
+        ("name a1", "name a1 otherwise"),
+        ("delete a", "name a1"),
+        ("publish", "name the chapter"),
+        ("restore", "publish"),
+    ],
+)
+def test_every_order_of_two_when_the_first_gets_no_reply(
+    snapshot: Snapshot, whats: tuple[str, str], lost: str
+) -> None:
+    """It asks again, and somebody else may have committed before or upon what it had asked for."""
+    run = Run(snapshot, whats, frozenset({"index.get", "index.swap"}), lost=lost)
+    for choices, outcomes in every_schedule(run.start, most=MOST):
+        try:
+            finish(run.expect_sound(outcomes))
+        except Exception as error:
+            raise AssertionError(f"{whats}, schedule {choices}: {outcomes}") from error
 
 
 @pytest.mark.parametrize("seed", range(8))
