@@ -123,7 +123,8 @@ class Importer:
 
     async def _write(self, plan: ImportPlan, uploads: list[_Upload], tree: FileTree) -> None:
         written = await run_blocking(_encoded, plan)
-        visible = False  # from then on what was written is needed, whatever happens
+        # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
+        reached = visible = False
         try:
             async with self.backend.group() as group:
                 self.progress("writing", 0, len(uploads) + 2)
@@ -136,12 +137,14 @@ class Importer:
                     written.files.extend(upload.file for upload in batch if not upload.replaces)
                     await _send(group.files, batch, tree)
                     done += len(batch)
+                reached = True
                 await _make_visible(group, plan)
                 visible = True
         except CommitUnknown:
             raise  # it may have been done: everything written may be needed
-        except BaseException:
-            if not visible:
+        except BaseException as error:
+            refused = isinstance(error, ModuleStoreError) and not visible  # an interrupt tells nothing
+            if refused or not reached:
                 await self._take_back(written)
             raise
         self.progress("writing", len(uploads) + 2, len(uploads) + 2)

@@ -120,7 +120,8 @@ class Importer:
 
     def _write(self, plan: ImportPlan, uploads: list[_Upload], tree: FileTree) -> None:
         written = run_blocking(_encoded, plan)
-        visible = False  # from then on what was written is needed, whatever happens
+        # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
+        reached = visible = False
         try:
             with self.backend.group() as group:
                 self.progress("writing", 0, len(uploads) + 2)
@@ -133,12 +134,14 @@ class Importer:
                     written.files.extend(upload.file for upload in batch if not upload.replaces)
                     _send(group.files, batch, tree)
                     done += len(batch)
+                reached = True
                 _make_visible(group, plan)
                 visible = True
         except CommitUnknown:
             raise  # it may have been done: everything written may be needed
-        except BaseException:
-            if not visible:
+        except BaseException as error:
+            refused = isinstance(error, ModuleStoreError) and not visible  # an interrupt tells nothing
+            if refused or not reached:
                 self._take_back(written)
             raise
         self.progress("writing", len(uploads) + 2, len(uploads) + 2)

@@ -143,6 +143,35 @@ def test_a_publish_that_is_overtaken_publishes_what_its_author_saw(backend: Coun
     assert set(Store(backend).changes(KEY)) == {A1}, "what came since is still to be published"
 
 
+@BACKENDS
+def test_discarding_what_the_draft_has_deleted(backend: CountingBackend) -> None:
+    store = Store(backend)
+    with store.edit(KEY, author="ana") as edit:
+        edit.delete(A1)
+    try:
+        store.discard(KEY.usage(*A1))
+    except InvalidInput:
+        return  # as good: discard the unit that it was in
+    draft, _ = heads(backend)
+    assert [parent.block_key for parent in draft[A1].parents] == [A]
+
+
+@pytest.mark.xfail(reason="the unit that it was moved out of keeps it on the published branch", strict=True)
+@BACKENDS
+def test_a_block_that_moved_is_in_one_place_when_its_new_unit_is_published(
+    backend: CountingBackend,
+) -> None:
+    store = Store(backend)
+    with store.edit(KEY, author="ana") as edit:
+        edit.move(A1, B)
+    store.publish(KEY, KEY.usage(*B))
+    draft, published = heads(backend)
+    assert [parent.block_key for parent in published[A1].parents] == [B]
+    store.discard(UNIT)
+    draft, published = heads(backend)
+    assert len(draft[A1].parents) == 1
+
+
 # --- history
 
 

@@ -127,7 +127,6 @@ EDITS = [what for what, doing in DOINGS.items() if doing.done is not None]
 SWEEPING = {"restore", "undo", "discard b", "unpublish a"}
 MAKING = {"create", "rerun"}  # of two who make a course, one leaves what it wrote to be pruned
 CONTRARY = {frozenset({"delete a page"}), frozenset({"publish", "unpublish a"})}
-CONTRARY.add(frozenset({"name the chapter", "publish"}))  # see the test of it below
 
 
 async def prepared(backend: Backend) -> None:

@@ -43,13 +43,19 @@ def discard(draft: Revision, published: Structure, key: BlockKey) -> None:
     unpublished changes. Nothing is changed if nothing differs.
 
     Raises:
-        InvalidInput: blocks of this type have no drafts.
+        InvalidInput: blocks of this type have no drafts, or the draft has deleted the block.
         NotPublished: the block was never published: delete it instead.
     """
     _check_has_drafts(key, "taken back", "edit it")
     source = Snapshot(published)
     if source.get(key) is None:
         raise _not_published(key)
+    if draft.get(key) is None and source.parents(key):
+        raise InvalidInput(
+            f"the draft has no {key.type}/{key.id} any more",
+            place=f"{key.type}/{key.id}",
+            hint="discard the block that it was in",
+        )
     wanted = _below(source, key)
     before = dict(draft.changes)
     for block in wanted:
