@@ -214,7 +214,8 @@ class CatalogStore(StoreBase):
             raise CourseNotFound(f"no course {course_key} was deleted")
         self._free(course_key)
         prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
-        record = max(records, key=lambda record: record.value["on"])
+        # Of two in one millisecond the younger course: there is one of a key at a time.
+        record = max(records, key=lambda record: (record.value["on"], record.value["id"]))
         entry = _from_record(course_key, record.value)
         insert_entry(self._backend, entry)
         with suppress(StorageError):  # the course is back: a note that stays does no harm
