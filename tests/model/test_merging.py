@@ -1,29 +1,40 @@
-"""The rules of merging, one by one, as an author would expect them."""
+"""The rules of merging, as an author would expect them: fields, places and orders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from modulestore.errors import DefinitionNotFound, InvalidCourse, InvalidInput
+from modulestore.errors import DefinitionNotFound
 from modulestore.keys import BlockKey
-from modulestore.model.changes import compare
 from modulestore.model.merging import (
-    ConflictItem,
     MergeOutcome,
-    MergeResult,
-    apply_merge,
     merge,
     needed_definitions,
 )
-from modulestore.model.merging.outcome import MergedBlock, require_well_formed
-from modulestore.model.merging.placing import Placing
 from modulestore.model.merging.sequences import merged_sequence
-from modulestore.model.merging.versions import Versions
-from modulestore.model.structure import BlockRecord, EditInfo, Structure
+from tests.model.forks import (
+    NEW,
+    Work,
+    adding,
+    all_of,
+    aside,
+    asset,
+    conflict,
+    deleting,
+    forked,
+    made,
+    merged,
+    moving,
+    ordering,
+    outline,
+    setting,
+    shown,
+    unlinking,
+    unsetting,
+    writing,
+)
 from tests.model.generated import (
     H0,
     H1,
@@ -33,138 +44,11 @@ from tests.model.generated import (
     U1,
     U2,
     U3,
-    Contents,
-    Fork,
-    MutableBlock,
     MutableCourse,
     carried_out,
     meaning,
-    revision_of,
-    start,
 )
-from tests.structures import NOW, version
-
-# course: u0 (u3 (h2), h0), u1 (h1), u2 (u3 again); and a detached block
-
-NEW = BlockKey("html", "new")
-OTHER = BlockKey("html", "other")
-BOX = BlockKey("unit", "box")
-
-Work = Callable[[MutableCourse], object]
-
-
-def forked(theirs: Work, mine: Work, base: Work = lambda course: None) -> Fork:
-    """What two authors made of the course."""
-    contents: Contents = {}
-    before = start()
-    base(before)
-    courses = [before.edited([]) for _ in range(2)]
-    theirs(courses[0])
-    mine(courses[1])
-    versions = [course.structure(at, contents) for at, course in enumerate((before, *courses), 1)]
-    return Fork(versions[0], versions[1], versions[2], contents)
-
-
-def merged(fork: Fork, **choices: str) -> MergeResult:
-    return merge(fork.base, fork.theirs, fork.mine, fork.contents, choices=choices)
-
-
-def made(fork: Fork, choice: str | None = None) -> dict[str, Any]:
-    """What comes of it, with one side having all conflicts if that is said."""
-    choices = {item.id: choice for item in merged(fork).conflicts} if choice else {}
-    result = merge(fork.base, fork.theirs, fork.mine, fork.contents, choices=choices)
-    assert result.conflicts == ()
-    return meaning(*carried_out(result, fork.theirs, fork.contents))
-
-
-def outline(fork: Fork, choice: str | None = None) -> dict[str, list[str]]:
-    """Who has which children, of blocks that have some; a detached block by itself."""
-    said = made(fork, choice)
-    return {name.split("/")[1]: block["children"] for name, block in said.items() if block["children"]}
-
-
-def conflict(fork: Fork) -> ConflictItem:
-    (item,) = merged(fork).conflicts
-    return item
-
-
-def shown(item: ConflictItem) -> tuple[Any, ...]:
-    return item.kind.value, item.key, item.field, item.base, item.theirs, item.mine, item.absent
-
-
-# --- what an author does
-
-
-def setting(key: BlockKey, name: str, value: Any) -> Work:
-    return lambda course: course.blocks[key].settings.update({name: value})
-
-
-def unsetting(key: BlockKey, name: str) -> Work:
-    return lambda course: course.blocks[key].settings.pop(name)
-
-
-def writing(key: BlockKey, name: str, value: Any) -> Work:
-    return lambda course: course.blocks[key].content.update({name: value})
-
-
-def adding(key: BlockKey, parent: BlockKey, index: int = -1, data: str = "new") -> Work:
-    def work(course: MutableCourse) -> None:
-        course.blocks[key] = MutableBlock(content={"data": data})
-        course.put(key, parent, index)
-
-    return work
-
-
-def moving(key: BlockKey, parent: BlockKey, index: int = -1) -> Work:
-    def work(course: MutableCourse) -> None:
-        for old in course.parents(key):
-            course.blocks[old].children.remove(key)
-        course.put(key, parent, index)
-
-    return work
-
-
-def unlinking(key: BlockKey, parent: BlockKey) -> Work:
-    return lambda course: course.blocks[parent].children.remove(key)
-
-
-def ordering(key: BlockKey, *children: BlockKey) -> Work:
-    def work(course: MutableCourse) -> None:
-        course.blocks[key].children[:] = children
-
-    return work
-
-
-def deleting(key: BlockKey) -> Work:
-    def work(course: MutableCourse) -> None:
-        for parent in course.parents(key):
-            course.blocks[parent].children.remove(key)
-        gone = [key]
-        while gone:
-            gone += [child for child in course.blocks.pop(gone.pop()).children if not course.parents(child)]
-
-    return work
-
-
-def aside(key: BlockKey, kind: str, value: Any) -> Work:
-    return lambda course: course.blocks[key].asides.update({kind: value})
-
-
-def asset(name: str, **attributes: Any) -> Work:
-    return lambda course: course.assets.update({("asset", name): attributes})
-
-
-def nothing(course: MutableCourse) -> None:
-    """Leave it as it is."""
-
-
-def all_of(*works: Work) -> Work:
-    def work(course: MutableCourse) -> None:
-        for one in works:
-            one(course)
-
-    return work
-
+from tests.structures import NOW
 
 # --- fields
 
@@ -447,343 +331,3 @@ def test_two_reorderings_of_one_list() -> None:
     )
     assert outline(fork, "theirs")["course"] == ["u2", "u0", "u1"]
     assert outline(fork, "mine")["course"] == ["u1", "u0", "u2"]
-
-
-# --- deletions
-
-
-def test_a_deletion_merges_with_everything_elsewhere() -> None:
-    fork = forked(deleting(U1), all_of(setting(H0, "x", 1), adding(NEW, U0), ordering(ROOT, U2, U1, U0)))
-    assert outline(fork)["course"] == ["u2", "u0"]
-    assert "unit/u1" not in made(fork)
-    assert "html/h1" not in made(fork)
-
-
-def test_both_delete_the_same_and_more() -> None:
-    said = made(forked(deleting(U1), all_of(deleting(H1), deleting(U2))))
-    assert not {"unit/u1", "html/h1", "unit/u2"} & said.keys()
-
-
-@pytest.mark.parametrize(
-    ("work", "done", "comes_back"),
-    [
-        (setting(U0, "x", 1), {"edited": ["unit/u0"]}, ["h0"]),
-        (setting(H0, "x", 1), {"edited": ["html/h0"]}, ["h0"]),
-        (writing(H0, "data", "mine"), {"edited": ["html/h0"]}, ["h0"]),
-        (aside(H0, "tags", 1), {"edited": ["html/h0"]}, ["h0"]),
-        (adding(NEW, U0), {"added": ["html/new"]}, ["h0", "new"]),
-        (moving(H1, U0), {"moved": ["html/h1"]}, ["h0", "h1"]),
-        (
-            all_of(setting(U0, "x", 1), adding(NEW, U0)),
-            {"added": ["html/new"], "edited": ["unit/u0"]},
-            ["h0", "new"],
-        ),
-    ],
-)
-def test_work_in_what_the_other_deleted(
-    work: Work, done: Mapping[str, list[str]], comes_back: list[str]
-) -> None:
-    fork = forked(deleting(U0), work)
-    assert shown(conflict(fork)) == ("deleted", U0, None, {}, None, done, ("theirs",))
-    assert made(fork, "theirs") == meaning(fork.theirs, fork.contents)
-    assert outline(fork, "mine")["u0"] == ["u3", *comes_back], "a shared block has its second place again"
-    assert made(fork, "mine") == meaning(fork.mine, fork.contents)
-    other = fork.swapped
-    assert shown(conflict(other)) == ("deleted", U0, None, {}, done, None, ("mine",))
-    assert made(other, "mine") == meaning(other.mine, other.contents)
-    assert made(other, "theirs") == meaning(other.theirs, other.contents)
-
-
-def test_work_in_two_blocks_below_a_deleted_one_is_one_conflict() -> None:
-    fork = forked(
-        all_of(deleting(U2), deleting(U0)), all_of(setting(H0, "x", 1), setting(H2, "x", 1), adding(NEW, U0))
-    )
-    keys = [item.key for item in merged(fork).conflicts]
-    assert keys == [U0, U2], "h2 is below both"
-    fork = forked(deleting(U0), all_of(setting(H0, "x", 1), adding(NEW, U0)))
-    assert conflict(fork).mine == {"added": ["html/new"], "edited": ["html/h0"]}
-
-
-def test_content_saved_again_without_change_does_not_hold_up_a_deletion() -> None:
-    def save(course: MutableCourse) -> None:
-        course.blocks[H0].saved = 1
-
-    assert "html/h0" not in made(forked(deleting(H0), save))
-    assert "html/h0" not in made(forked(save, deleting(H0)))
-
-
-def test_another_order_in_what_the_other_deleted() -> None:
-    fork = forked(deleting(U0), ordering(U0, H0, U3))
-    assert shown(conflict(fork)) == ("deleted", U0, None, {}, None, {"edited": ["unit/u0"]}, ("theirs",))
-    assert made(fork, "mine") == meaning(fork.mine, fork.contents)
-
-
-def test_what_was_moved_into_a_new_block_below_a_deleted_one_is_of_that_conflict() -> None:
-    fork = forked(deleting(U0), all_of(adding(BOX, U0), moving(H0, BOX)))
-    item = conflict(fork)
-    assert (item.key, item.mine) == (U0, {"added": ["unit/box"], "moved": ["html/h0"]})
-    assert made(fork, "theirs") == meaning(fork.theirs, fork.contents)
-    assert made(fork, "mine") == meaning(fork.mine, fork.contents)
-
-
-def test_what_stands_below_a_new_block_below_a_deleted_one_comes_back_with_it() -> None:
-    fork = forked(deleting(U0), all_of(adding(BOX, U0), moving(U3, BOX)), all_of(unlinking(U3, U2)))
-    assert conflict(fork).key == U0
-    assert outline(fork, "mine")["box"] == ["u3"]
-    assert outline(fork, "mine")["u3"] == ["h2"]
-
-
-def test_what_theirs_moved_out_is_not_back_where_it_was_when_that_comes_back() -> None:
-    fork = forked(all_of(moving(H0, U1), deleting(U0)), setting(U0, "x", 1))
-    assert conflict(fork).key == U0
-    assert outline(fork, "mine")["u0"] == ["u3"]
-    assert outline(fork, "mine")["u1"] == ["h1", "h0"]
-
-
-def test_what_was_moved_out_of_a_deleted_block_stays() -> None:
-    fork = forked(all_of(moving(H0, U1), deleting(U0)), setting(H0, "x", 1))
-    assert outline(fork) == {"course": ["u1", "u2"], "u1": ["h1", "h0"], "u2": ["u3"], "u3": ["h2"]}
-    assert made(fork)["html/h0"]["settings"] == repr([("s0", 0), ("x", 1)])
-
-
-def test_what_the_other_moved_out_of_a_deleted_block_is_a_conflict_of_itself() -> None:
-    fork = forked(deleting(U0), moving(H0, U1))
-    assert shown(conflict(fork)) == ("deleted", H0, None, {}, None, {"moved": ["html/h0"]}, ("theirs",))
-    assert outline(fork, "mine")["u1"] == ["h1", "h0"]
-    assert "u0" not in outline(fork, "mine"), "nobody wants it back"
-    assert made(fork, "theirs") == meaning(fork.theirs, fork.contents)
-
-
-def test_a_deletion_that_wins_leaves_what_was_moved_in_where_theirs_has_it() -> None:
-    fork = forked(deleting(U0), moving(H1, U0))
-    assert outline(fork, "theirs")["u1"] == ["h1"]
-
-
-def test_a_place_that_is_needed_again_comes_back() -> None:
-    """Mine moved a block and deleted where it was; theirs deleted where it went, and has the say."""
-    fork = forked(deleting(U0), all_of(moving(H1, U0), deleting(U1)))
-    assert outline(fork, "theirs")["course"] == ["u1", "u2"]
-    assert outline(fork, "theirs")["u1"] == ["h1"]
-
-
-# --- new blocks
-
-
-def test_new_blocks_of_both() -> None:
-    fork = forked(adding(NEW, U1), adding(OTHER, U1))
-    assert outline(fork)["u1"] == ["h1", "new", "other"]
-
-
-def test_one_new_block_added_alike() -> None:
-    fork = forked(adding(NEW, U1), adding(NEW, U1))
-    assert made(fork) == meaning(fork.mine, fork.contents)
-
-
-def test_one_id_for_two_new_blocks() -> None:
-    fork = forked(
-        all_of(adding(NEW, U1, data="theirs"), setting(NEW, "x", 1), setting(NEW, "y", 1)),
-        all_of(adding(NEW, U2, data="mine"), setting(NEW, "x", 2), setting(NEW, "z", 1)),
-    )
-    assert [shown(item) for item in merged(fork).conflicts] == [
-        ("added", NEW, "content.data", None, "theirs", "mine", ("base",)),
-        ("added", NEW, "parents", None, ["unit/u1"], ["unit/u2"], ("base",)),
-        ("added", NEW, "x", None, 1, 2, ("base",)),
-    ]
-    said = made(fork, "mine")
-    assert said["html/new"]["content"] == repr([("data", "mine")])
-    assert said["html/new"]["settings"] == repr([("x", 2), ("y", 1), ("z", 1)])
-    assert outline(fork, "mine")["u2"] == ["u3", "new"]
-    assert outline(fork, "mine")["u1"] == ["h1"]
-
-
-def test_one_new_parent_with_children_of_both() -> None:
-    fork = forked(all_of(adding(BOX, ROOT), adding(NEW, BOX)), all_of(adding(BOX, ROOT), adding(OTHER, BOX)))
-    assert outline(fork)["box"] == ["new", "other"]
-    boxes = [all_of(adding(BOX, ROOT), moving(H0, BOX), moving(H1, BOX, at)) for at in (0, 1)]
-    assert shown(conflict(forked(*boxes)))[:3] == ("added", BOX, "children")
-    assert outline(forked(*boxes), "mine")["box"] == ["h0", "h1"]
-
-
-# --- choices
-
-
-def test_each_conflict_has_its_own_choice() -> None:
-    fork = forked(
-        all_of(setting(H0, "s0", 1), setting(H1, "s0", 1)), all_of(setting(H0, "s0", 2), setting(H1, "s0", 2))
-    )
-    first, second = merged(fork).conflicts
-    assert merged(fork, **{first.id: "mine"}).conflicts == (second,)
-    result = merged(fork, **{first.id: "mine", second.id: "theirs"})
-    said = meaning(*carried_out(result, fork.theirs, fork.contents))
-    assert said["html/h0"]["settings"] == repr([("s0", 2)])
-    assert said["html/h1"]["settings"] == repr([("s0", 1)])
-    assert result.decided == (first, second)
-
-
-def chosen(fork: Fork, choices: Mapping[BlockKey, str]) -> dict[str, list[str]]:
-    """The outline that comes of choices by block."""
-    ids = {item.id: choices[item.key] for item in merged(fork).conflicts}
-    said = meaning(*carried_out(merged(fork, **ids), fork.theirs, fork.contents))
-    return {name.split("/")[1]: block["children"] for name, block in said.items() if block["children"]}
-
-
-@pytest.mark.parametrize("elsewhere", ["theirs", "mine"])
-def test_what_is_chosen_for_moves_into_each_other_does_not_hang_on_other_choices(elsewhere: str) -> None:
-    fork = forked(all_of(moving(U1, U2), setting(H0, "s0", 1)), all_of(moving(U2, U1), setting(H0, "s0", 2)))
-    assert chosen(fork, {U1: "mine", H0: elsewhere})["u1"] == ["h1", "u2"]
-    assert chosen(fork, {U1: "theirs", H0: elsewhere})["u2"] == ["u3", "u1"]
-
-
-@pytest.mark.parametrize("elsewhere", ["theirs", "mine"])
-def test_what_theirs_moved_into_a_deleted_block_goes_back_if_mine_has_the_say(elsewhere: str) -> None:
-    fork = forked(all_of(moving(H1, U0), setting(H2, "s0", 1)), all_of(deleting(U0), setting(H2, "s0", 2)))
-    assert chosen(fork, {U0: "mine", H2: elsewhere}) == {
-        "course": ["u1", "u2"],
-        "u1": ["h1"],
-        "u2": ["u3"],
-        "u3": ["h2"],
-    }
-
-
-def test_choices_that_do_not_go_together_lose_nothing_that_is_wanted() -> None:
-    """H0 goes to where mine has it, in a new block in U1; U1 is deleted: it comes back, without the rest."""
-    fork = forked(
-        all_of(moving(H0, U2), deleting(U1)),
-        all_of(adding(BOX, U1), moving(H0, BOX)),
-    )
-    assert chosen(fork, {H0: "mine", U1: "theirs"}) == {
-        "course": ["u0", "u1", "u2"],
-        "u0": ["u3"],
-        "u1": ["box"],
-        "u2": ["u3"],
-        "u3": ["h2"],
-        "box": ["h0"],
-    }
-
-
-def test_a_cycle_that_only_a_choice_makes_is_undone() -> None:
-    """U3 goes to where theirs has it, in U0; but mine moved U0 into U3."""
-    fork = forked(
-        all_of(unlinking(U3, U2), lambda course: course.put(U3, U1, -1)),
-        all_of(adding(BOX, ROOT), moving(U3, BOX), moving(U0, U3)),
-    )
-    expected = {"course": ["u0", "u1", "u2", "box"], "u0": ["u3", "h0"], "u1": ["h1", "u3"], "u3": ["h2"]}
-    assert conflict(fork).kind == "moved"
-    assert outline(fork, "theirs") == expected
-    assert outline(fork.swapped, "mine") == expected, "who has everything else has this too"
-
-
-def test_mine_wins_in_conflicts_only() -> None:
-    fork = forked(all_of(setting(H0, "s0", 1), setting(H1, "x", 1)), setting(H0, "s0", 2))
-    said = made(fork, "mine")
-    assert said["html/h0"]["settings"] == repr([("s0", 2)])
-    assert said["html/h1"]["settings"] == repr([("s0", 0), ("x", 1)])
-
-
-def test_bad_choices() -> None:
-    fork = forked(setting(H0, "s0", 1), setting(H0, "s0", 2))
-    with pytest.raises(InvalidInput, match="no conflict item 123"):
-        merged(fork, **{"123": "mine"})
-    with pytest.raises(InvalidInput, match="theirs or mine"):
-        merged(fork, **{conflict(fork).id: "both"})
-    with pytest.raises(InvalidInput, match="conflicts"):
-        apply_merge(merged(fork), revision_of(fork.theirs))
-    with pytest.raises(InvalidInput, match="not a conflict item"):
-        ConflictItem.from_json({"kind": "field"})
-
-
-def test_the_id_of_an_item_says_where_it_is_and_nothing_else() -> None:
-    one = conflict(forked(setting(H0, "s0", 1), setting(H0, "s0", 2)))
-    later = conflict(forked(setting(H0, "s0", 3), setting(H0, "s0", 2)))
-    elsewhere = conflict(forked(setting(H1, "s0", 1), setting(H1, "s0", 2)))
-    assert one.id == later.id == "d09137e92162", "stored conflicts are resolved by it in other processes"
-    assert one.id != elsewhere.id
-
-
-# --- edit info
-
-
-def test_edit_info_is_of_the_new_version() -> None:
-    fork = forked(setting(H0, "x", 1), all_of(setting(H0, "y", 1), adding(NEW, U1)))
-    structure, _ = carried_out(merged(fork), fork.theirs, fork.contents)
-    infos = {key: structure.data.edit_info(structure.position(key) or 0) for key in (H0, H1, NEW)}
-    assert infos[H0] == EditInfo(fork.theirs.id, structure.id, None, NOW, 8)
-    assert infos[NEW] == EditInfo(None, structure.id, None, NOW, 8)
-    assert (
-        infos[H1].update_version == fork.theirs.data.edit_info(fork.theirs.position(H1) or 0).update_version
-    )
-
-
-def test_a_block_that_comes_back_follows_what_the_branch_had() -> None:
-    fork = forked(deleting(U1), setting(H1, "x", 1))
-    result = merged(fork, **{conflict(fork).id: "mine"})
-    structure, _ = carried_out(result, fork.theirs, fork.contents)
-    info = structure.data.edit_info(structure.position(H1) or 0)
-    assert info == EditInfo(fork.base.id, structure.id, None, NOW, 8)
-
-
-def test_which_library_block_it_copies_comes_along_with_the_values() -> None:
-    fork = forked(setting(H0, "x", 1), all_of(setting(H0, "y", 1), adding(NEW, U1)))
-    records = [fork.mine.record(at) for at in range(len(fork.mine))]
-    info = EditInfo(
-        version(3), version(3), None, NOW, 3, "lib-block-v1:Org+Lib+type@html+block@h", version(77)
-    )
-    copies = [replace(record, edit_info=info) if record.key in (H0, NEW) else record for record in records]
-    mine = Structure.of(fork.mine.header, copies)
-    result = merge(fork.base, fork.theirs, mine, fork.contents)
-    structure, _ = carried_out(result, fork.theirs, fork.contents)
-    for key in (H0, NEW):
-        made = structure.data.edit_info(structure.position(key) or 0)
-        assert (made.original_usage, made.original_usage_version) == (info.original_usage, version(77))
-        assert made.update_version == structure.id
-
-
-# --- damaged courses and the check at the end
-
-
-def test_damage_that_was_there_stays_as_it_is() -> None:
-    def damage(course: MutableCourse) -> None:
-        course.blocks[U1].children.append(BlockKey("html", "gone"))
-        course.blocks[U2].children.append(U2)
-
-    fork = forked(adding(NEW, U1, 0), all_of(adding(OTHER, U1), moving(H0, U2)), damage)
-    assert outline(fork)["u1"] == ["new", "h1", "gone", "other"]
-    assert outline(fork)["u2"] == ["u3", "u2", "h0"]
-
-
-def test_what_a_merge_makes_is_checked_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    fork = forked(deleting(U0), moving(H1, U0))
-    choices = {conflict(fork).id: "theirs"}
-    monkeypatch.setattr(Placing, "settle", lambda self, fallback: None)
-    with pytest.raises(InvalidCourse, match="html/h1 has no parent"):
-        merged(fork, **choices)
-
-
-def test_versions_of_two_courses_do_not_merge() -> None:
-    fork = forked(nothing, nothing)
-    header = fork.mine.header._replace(root=U0)
-    other = Structure.of(header, [fork.mine.record(at) for at in range(len(fork.mine))])
-    with pytest.raises(InvalidInput, match="different roots"):
-        merge(fork.base, fork.theirs, other, {})
-
-
-@pytest.mark.parametrize(
-    ("blocks", "removed", "message"),
-    [
-        ({}, [ROOT], "the root is missing"),
-        ({}, [H0], "html/h0 is missing below unit/u0"),
-        ({U1: [H1, NEW]}, [], "html/new is missing below unit/u1"),
-        ({U1: []}, [], "html/h1 has no parent"),
-        ({NEW: []}, [], "html/new has no parent"),
-        ({ROOT: [U0, U2], U1: [H1, U2], U2: [U1, U3]}, [], "unit/u1, unit/u2 are in each other"),
-    ],
-)
-def test_a_damaged_outcome_is_not_let_through(
-    blocks: Mapping[BlockKey, list[BlockKey]], removed: list[BlockKey], message: str
-) -> None:
-    fork = forked(nothing, adding(NEW, U0))
-    changes = (compare(fork.base, fork.theirs), compare(fork.base, fork.mine))
-    versions = Versions(fork.base, fork.theirs, fork.mine, changes)
-    put = tuple(MergedBlock(BlockRecord(key, version(1), children)) for key, children in blocks.items())
-    with pytest.raises(InvalidCourse, match=message):
-        require_well_formed(versions, MergeOutcome(put, tuple(removed), None))
