@@ -65,7 +65,9 @@ def publish(
 
     Blocks of ``blacklist`` are not copied, nor what is below them; what is published of them stays. What the
     draft does not have any more goes. Parents that are published get the block at the place that it has in
-    the draft. Nothing is changed if nothing differs. (The platform makes a version all the same.)
+    the draft, and a block that the draft has moved here leaves the published parents that it was moved out of.
+    (In the platform it then stands in both places.) Nothing is changed if nothing differs. (The platform makes
+    a version all the same.)
 
     Raises:
         BlockNotFound: the draft has no such block.
@@ -96,6 +98,7 @@ class Copying:
         self._below = blacklist != EVERYTHING
         self._left_out: Collection[BlockKey] = () if blacklist == EVERYTHING else frozenset(blacklist)
         self._orphans: dict[BlockKey, None] = {}
+        self._copied_keys: set[BlockKey] = set()
 
     def copy(self, key: BlockKey) -> None:
         """Copy a block with all below it that is not left out."""
@@ -112,13 +115,36 @@ class Copying:
         self._copy_all(key)
 
     def finish(self) -> None:
-        """Take out what lost its last parent, with all below it that has no other."""
+        """Take copied blocks from where the draft has them no more, and out what lost its last parent, with
+        all below it that has no other.
+        """
+        self._leave_former_parents()
         waiting = list(self._orphans)
         while waiting:
             key = waiting.pop()
             if key in self._target and not self._target.parents(key):
                 waiting += self._target.children(key)
                 self._target.remove(key)
+
+    def _leave_former_parents(self) -> None:
+        for parent in self._parents_not_copied():
+            above, in_draft = self._target.get(parent), self._source.get(parent)
+            children = (above and above.children) or ()
+            there = set((in_draft and in_draft.children) or ())
+            left = [child for child in children if child in there or child not in self._copied_keys]
+            if above is not None and len(left) < len(children):
+                # Its edit info stays, so that it goes on to have unpublished changes.
+                self._target.put(replace(above, children=left))
+
+    def _parents_not_copied(self) -> list[BlockKey]:
+        found = dict.fromkeys(self._target.changes)
+        base = self._target.base
+        if base is not None:
+            for key in self._copied_keys:
+                position = base.position(key)
+                above = () if position is None else base.outline.parents[position]
+                found.update(dict.fromkeys(base.key(parent) for parent in above))
+        return [parent for parent in found if parent not in self._copied_keys]
 
     def _put_under_parents(self, key: BlockKey) -> None:
         parents = self._source.parents(key)
@@ -172,6 +198,7 @@ class Copying:
                 enter(child)
 
     def _copied(self, record: BlockRecord) -> BlockRecord:
+        self._copied_keys.add(record.key)
         before = self._target.get(record.key)
         there = set(before.children or ()) if before else set()
         order = [child for child in dict.fromkeys(record.children or ()) if self._source.get(child)]
