@@ -15,6 +15,7 @@ from modulestore._async.preparing import apply_steps, pending_steps
 from modulestore._async.publishing import PublishingStore
 from modulestore._async.reading import find_entry, find_head, head_as_of, load_content, load_structures
 from modulestore._async.versions import VersionStore
+from modulestore._async.waiting import run_blocking
 from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
@@ -43,6 +44,8 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
     async def close(self) -> None:
         """Give back connections. Courses that were opened stay usable."""
         await self._backend.close()
+        if self._cache is not None:
+            await run_blocking(self._cache.close)
 
     async def open(
         self,

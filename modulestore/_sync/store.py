@@ -16,6 +16,7 @@ from modulestore._sync.preparing import apply_steps, pending_steps
 from modulestore._sync.publishing import PublishingStore
 from modulestore._sync.reading import find_entry, find_head, head_as_of, load_content, load_structures
 from modulestore._sync.versions import VersionStore
+from modulestore._sync.waiting import run_blocking
 from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
@@ -44,6 +45,8 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
     def close(self) -> None:
         """Give back connections. Courses that were opened stay usable."""
         self._backend.close()
+        if self._cache is not None:
+            run_blocking(self._cache.close)
 
     def open(
         self,
