@@ -65,9 +65,9 @@ def publish(
 
     Blocks of ``blacklist`` are not copied, nor what is below them; what is published of them stays. What the
     draft does not have any more goes. Parents that are published get the block at the place that it has in
-    the draft, and a block that the draft has moved here leaves the published parents that it was moved out of.
-    (In the platform it then stands in both places.) Nothing is changed if nothing differs. (The platform makes
-    a version all the same.)
+    the draft, and a block that the draft has moved here leaves the published parents that it was moved out
+    of. (In the platform it then stands in both places.) Nothing is changed if nothing differs. (The platform
+    makes a version all the same.)
 
     Raises:
         BlockNotFound: the draft has no such block.
