@@ -21,17 +21,11 @@ from modulestore.errors import CorruptDocument
 from modulestore.formats.encoding import OPTIONS, fields_of
 from modulestore.keys import BlockKey, CourseKey, LibraryKey, VersionId
 from modulestore.model.branches import branch_name, stored_name
+from modulestore.model.columns import VersionColumn, index_of, positions
 from modulestore.model.definition import Definition
+from modulestore.model.deriving import DerivedData
 from modulestore.model.index import IndexEntry
-from modulestore.model.structure import (
-    BlockRecord,
-    DerivedData,
-    EditInfo,
-    Structure,
-    StructureHeader,
-    index_of,
-    positions,
-)
+from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 
 __all__ = [
     "decode_definition",
@@ -164,6 +158,9 @@ class DocumentData:
             _optional_id(info.get("original_usage_version")),
         )
 
+    def record(self, position: int, /) -> None:
+        return None
+
     def marks(self) -> list[bytes | None]:
         """By position, the version that tells whether a block and its published copy are the same."""
         marks: list[bytes | None] = []
@@ -172,23 +169,6 @@ class DocumentData:
             version = info.get("source_version") or info.get("update_version")
             marks.append(None if version is None else version.binary)
         return marks
-
-
-class _DefinitionIds(Sequence[VersionId]):
-    """The definitions column, converted when it is read: most openings never look at it."""
-
-    __slots__ = ("_blocks",)
-
-    def __init__(self, blocks: Sequence[dict[str, Any]]) -> None:
-        self._blocks = blocks
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    def __getitem__(self, position: Any) -> Any:
-        if isinstance(position, slice):
-            return [VersionId(block["definition"].binary) for block in self._blocks[position]]
-        return VersionId(self._blocks[position]["definition"].binary)
 
 
 def decode_structure(document: bytes) -> Structure:
@@ -216,7 +196,7 @@ def decode_structure(document: bytes) -> Structure:
             header,
             types,
             ids,
-            _DefinitionIds(blocks),
+            VersionColumn.of([block["definition"].binary for block in blocks]),
             children,
             absent,
             DocumentData(blocks),
@@ -261,7 +241,7 @@ def _stored_blocks(structure: Structure) -> list[dict[str, Any]]:
     def stored_block(position: int) -> dict[str, Any]:
         data = structure.data
         if isinstance(data, DerivedData) and position not in data.changed:
-            base, origin = data.base, data.origins[position]
+            base, origin = data.base, data.origin(position)
         else:
             base, origin = data, position
         if isinstance(base, DocumentData):

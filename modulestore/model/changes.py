@@ -10,7 +10,6 @@ stored; a missing list of children against an empty one; the legacy list of thum
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +18,8 @@ from typing import Any, Literal, TypeAlias
 
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.comparing import same_fields
-from modulestore.model.structure import BlockData, BlockRecord, DerivedData, Structure
+from modulestore.model.deriving import DerivedData
+from modulestore.model.structure import BlockData, Structure
 
 __all__ = [
     "ABSENT",
@@ -140,22 +140,25 @@ def _differences(a: Structure, b: Structure, where: Sequence[int | None]) -> dic
 
 def _not_shared(a: BlockData, b: BlockData, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Those pairs of positions that do not stand for one and the same block in memory."""
-    base_a, origins_a, changed_a = _layers(a)
-    base_b, origins_b, changed_b = _layers(b)
-    if base_a is not base_b:
+    one, other = _derived(a), _derived(b)
+    if one.base is not other.base:
         return pairs
-    return [
-        (at, there)
-        for at, there in pairs
-        if (origins_a[at] != origins_b[there] or origins_a[at] < 0)
-        and ((record := changed_a.get(at)) is None or record is not changed_b.get(there))
-    ]
+    if one.origins is None and other.origins is None:
+        # Where both stand as in the base, only what changed on either side can differ.
+        changed = one.changed.keys() | other.changed.keys()
+        pairs = [(at, there) for at, there in pairs if at != there or at in changed]
+    return [(at, there) for at, there in pairs if not _is_same(one, at, other, there)]
 
 
-def _layers(data: BlockData) -> tuple[BlockData, Sequence[int], Mapping[int, BlockRecord]]:
-    if isinstance(data, DerivedData):
-        return data.base, data.origins, data.changed
-    return data, range(sys.maxsize), {}
+def _is_same(a: DerivedData, at: int, b: DerivedData, there: int) -> bool:
+    one, other = a.changed.get(at), b.changed.get(there)
+    if one is None and other is None:
+        return a.origin(at) == b.origin(there)
+    return one is other
+
+
+def _derived(data: BlockData) -> DerivedData:
+    return data if isinstance(data, DerivedData) else DerivedData(data, None, {})
 
 
 def _compare_children(

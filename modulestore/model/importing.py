@@ -18,9 +18,10 @@ from modulestore.keys import BlockKey, ContextKey, LibraryKey, VersionId
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.comparing import same_value
 from modulestore.model.definition import Definition
+from modulestore.model.deriving import derive
 from modulestore.model.index import IndexEntry
 from modulestore.model.plain import PlainBlock, PlainCourse, Problem
-from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader, derive
+from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 from modulestore.model.values import Author
 
 __all__ = ["Existing", "ImportPlan", "ImportReport", "plan_import", "report"]
@@ -191,7 +192,9 @@ class _Planner:
             records = [block for block in blocks if isinstance(block, BlockRecord)]
             structure = Structure.of(header, records, assets=assets)
         else:
-            structure = derive(base, header, blocks, assets=assets)
+            others = {block.key: block for block in blocks if isinstance(block, BlockRecord)}
+            removed = [key for key in _keys(base) if key not in target]
+            structure = derive(base, header, others, removed, assets=assets)
         self.heads[branch] = self.new_structures[branch] = structure
 
     def _block(

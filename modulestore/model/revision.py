@@ -14,7 +14,8 @@ from typing import Any
 
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.definition import Definition
-from modulestore.model.structure import BlockRecord, Structure, StructureHeader, derive, revised
+from modulestore.model.deriving import derive
+from modulestore.model.structure import BlockRecord, Structure, StructureHeader
 from modulestore.model.values import Author
 
 __all__ = ["Revision"]
@@ -165,15 +166,8 @@ class Revision:
             self.author,
             self.now,
         )
-        changed = self._changed
+        records = {key: record for key, record in self._changed.items() if record is not None}
         if self.base is None:
-            records = [record for record in changed.values() if record is not None]
-            return Structure.of(header, records, assets=self.assets)
-        replaced = {
-            key: record
-            for key, record in changed.items()
-            if record is not None and self.base.position(key) is not None
-        }
-        if len(replaced) == len(changed) and not self.base.absent:
-            return revised(self.base, header, replaced, assets=self.assets)
-        return derive(self.base, header, (changed.get(key) or key for key in self.keys()), assets=self.assets)
+            return Structure.of(header, list(records.values()), assets=self.assets)
+        removed = [key for key, record in self._changed.items() if record is None]
+        return derive(self.base, header, records, removed, assets=self.assets)

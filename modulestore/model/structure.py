@@ -8,16 +8,25 @@ nothing above this module can tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from modulestore.keys import BlockKey, VersionId
+from modulestore.model.columns import VersionColumn, index_of, positions
 from modulestore.model.outline import Outline
 from modulestore.model.values import Author
 
-__all__ = ["BlockData", "BlockRecord", "EditInfo", "Structure", "StructureHeader", "derive", "revised"]
+__all__ = [
+    "BlockData",
+    "BlockFields",
+    "BlockRecord",
+    "EditInfo",
+    "Origin",
+    "Structure",
+    "StructureHeader",
+]
 
 
 class EditInfo(NamedTuple):
@@ -59,6 +68,35 @@ class BlockData(Protocol):
         """Who changed the block when."""
         ...
 
+    def record(self, position: int, /) -> BlockRecord | None:
+        """The whole block, where it is at hand as one."""
+        ...
+
+
+class BlockFields(Protocol):
+    """One block by itself: a `BlockRecord`, or one that decodes what it is asked for."""
+
+    @property
+    def key(self) -> BlockKey: ...
+
+    @property
+    def definition(self) -> VersionId: ...
+
+    @property
+    def children(self) -> Sequence[BlockKey] | None: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    @property
+    def defaults(self) -> Mapping[str, Any]: ...
+
+    @property
+    def asides(self) -> Sequence[Mapping[str, Any]]: ...
+
+    @property
+    def edit_info(self) -> EditInfo: ...
+
 
 @dataclass(frozen=True, slots=True)
 class BlockRecord:
@@ -84,6 +122,26 @@ class StructureHeader(NamedTuple):
     edited_on: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The stored version that a structure is, or was made from, and what became of its blocks since: by which
+    a format stores no more than what changed.
+
+    Attributes:
+        stored: what the format that it is stored in has to know of it.
+        changed: blocks that are new, or not as they are there.
+        removed: blocks that were taken out, though they may be there again.
+        relisted: of the changed ones, those that are new or have other children.
+        assets: whether the asset metadata are others.
+    """
+
+    stored: object
+    changed: frozenset[BlockKey] = frozenset()
+    removed: frozenset[BlockKey] = frozenset()
+    relisted: frozenset[BlockKey] = frozenset()
+    assets: bool = False
+
+
 class RecordData:
     """Blocks that are all at hand as records."""
 
@@ -104,35 +162,8 @@ class RecordData:
     def edit_info(self, position: int, /) -> EditInfo:
         return self.records[position].edit_info
 
-
-class DerivedData:
-    """Blocks of which most are those of another structure: only the changed ones are kept here.
-
-    ``origins[position]`` is the block's position in ``base``, or -1 where ``changed`` has its record.
-    """
-
-    __slots__ = ("base", "changed", "origins")
-
-    def __init__(self, base: BlockData, origins: Sequence[int], changed: Mapping[int, BlockRecord]) -> None:
-        self.base = base
-        self.origins = origins
-        self.changed = changed
-
-    def settings(self, position: int, /) -> Mapping[str, Any]:
-        record = self.changed.get(position)
-        return self.base.settings(self.origins[position]) if record is None else record.settings
-
-    def defaults(self, position: int, /) -> Mapping[str, Any]:
-        record = self.changed.get(position)
-        return self.base.defaults(self.origins[position]) if record is None else record.defaults
-
-    def asides(self, position: int, /) -> Sequence[Mapping[str, Any]]:
-        record = self.changed.get(position)
-        return self.base.asides(self.origins[position]) if record is None else record.asides
-
-    def edit_info(self, position: int, /) -> EditInfo:
-        record = self.changed.get(position)
-        return self.base.edit_info(self.origins[position]) if record is None else record.edit_info
+    def record(self, position: int, /) -> BlockRecord:
+        return self.records[position]
 
 
 class Structure:
@@ -142,13 +173,13 @@ class Structure:
         header: ids, author, time.
         types, ids: of each block, in stored order.
         definitions: the version of each block's content.
-        children: positions of each block's children in order; None where the block has no list of children. A
-        position of
-            ``len(structure)`` or more stands for a child that is not there: ``absent[position -
-            len(structure)]``.
+        children: positions of each block's children in order; None where the block has no list of children.
+            A position of ``len(structure)`` or more stands for a child that is not there:
+            ``absent[position - len(structure)]``.
         absent: keys of children that no block has.
         data: everything else of the blocks, by position.
         assets, thumbnails: asset metadata as stored; None where the document has none.
+        origin: the stored version that this is, or was made from; None for one that is made of nothing.
     """
 
     __slots__ = (
@@ -161,6 +192,7 @@ class Structure:
         "definitions",
         "header",
         "ids",
+        "origin",
         "thumbnails",
         "types",
     )
@@ -170,15 +202,18 @@ class Structure:
         header: StructureHeader,
         types: Sequence[str],
         ids: Sequence[str],
-        definitions: Sequence[VersionId],
+        definitions: VersionColumn,
         children: Sequence[Sequence[int] | None],
         absent: Sequence[BlockKey],
         data: BlockData,
         *,
-        index: Mapping[tuple[str, str], int],
+        index: dict[tuple[str, str], int] | None = None,
+        outline: Outline | None = None,
         assets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         thumbnails: Sequence[Any] | None = None,
+        origin: Origin | None = None,
     ) -> None:
+        """A structure of columns. ``index`` and ``outline``, if known already, are those of these columns."""
         self.header = header
         self.types = types
         self.ids = ids
@@ -188,8 +223,9 @@ class Structure:
         self.data = data
         self.assets = assets
         self.thumbnails = thumbnails
+        self.origin = origin
         self._index = index
-        self._outline: Outline | None = None
+        self._outline = outline
 
     @classmethod
     def of(
@@ -209,7 +245,7 @@ class Structure:
             header,
             types,
             ids,
-            [record.definition for record in records],
+            VersionColumn.of(record.definition for record in records),
             children,
             absent,
             RecordData(records),
@@ -225,7 +261,17 @@ class Structure:
     @property
     def root(self) -> int | None:
         """Position of the root block; None when the document has no such block."""
-        return self._index.get(self.header.root)
+        if self._index is not None:
+            return self._index.get(self.header.root)
+        # Found without an index of all blocks, which most readings never need: nearly always it is the first.
+        wanted, at = self.header.root, -1
+        while True:
+            try:
+                at = self.ids.index(wanted.id, at + 1)
+            except ValueError:
+                return None
+            if self.types[at] == wanted.type:
+                return at
 
     @property
     def outline(self) -> Outline:
@@ -239,7 +285,14 @@ class Structure:
 
     def position(self, key: tuple[str, str]) -> int | None:
         """Where the block of this (type, id) stands; None if there is none."""
-        return self._index.get(key)
+        return self.index.get(key)
+
+    @property
+    def index(self) -> dict[tuple[str, str], int]:
+        """The position of each (type, id), worked out when first asked for. Never change it."""
+        if self._index is None:
+            self._index = index_of(self.types, self.ids)
+        return self._index
 
     def key(self, position: int) -> BlockKey:
         """The block at this position; of a child that is not there, what its parent calls it."""
@@ -254,11 +307,9 @@ class Structure:
 
     def record(self, position: int) -> BlockRecord:
         """The block at this position by itself."""
-        data = self.data
-        if isinstance(data, RecordData):
-            return data.records[position]
-        if isinstance(data, DerivedData) and position in data.changed:
-            return data.changed[position]
+        record = self.data.record(position)
+        if record is not None:
+            return record
         return BlockRecord(
             self.key(position),
             self.definitions[position],
@@ -269,153 +320,19 @@ class Structure:
             self.data.edit_info(position),
         )
 
-
-def index_of(types: Sequence[str], ids: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Position of each (type, id). Of two blocks of one key the later one counts, as for the platform."""
-    return dict(zip(zip(types, ids, strict=True), range(len(ids)), strict=True))
-
-
-def positions(
-    index: Mapping[tuple[str, str], int], children: Iterable[Sequence[Sequence[str]] | None]
-) -> tuple[list[tuple[int, ...] | None], list[BlockKey]]:
-    """Lists of child keys as lists of positions, and the children that no block has (see `Structure`)."""
-    absent: dict[BlockKey, int] = {}
-    columns: list[tuple[int, ...] | None] = []
-    for keys in children:
-        if keys is None:
-            columns.append(None)
-            continue
-        row = []
-        for block_type, block_id in keys:
-            position = index.get((block_type, block_id))
-            if position is None:
-                position = len(index) + absent.setdefault(BlockKey(block_type, block_id), len(absent))
-            row.append(position)
-        columns.append(tuple(row))
-    return columns, list(absent)
-
-
-def derive(
-    base: Structure,
-    header: StructureHeader,
-    blocks: Iterable[BlockKey | BlockRecord],
-    *,
-    assets: Mapping[str, Sequence[Mapping[str, Any]]] | None,
-) -> Structure:
-    """A structure made from another: ``blocks`` in stored order, a key for a block that stays as it is in
-    ``base``.
-
-    What stays is shared, not copied. Children of a block that stays are looked up anew, since positions move.
-
-    Raises:
-        KeyError: a key that ``base`` does not have.
-    """
-    keys: list[BlockKey] = []
-    origins: list[int] = []
-    changed: dict[int, BlockRecord] = {}
-    definitions: list[VersionId] = []
-    children: list[Sequence[BlockKey] | None] = []
-    for position, block in enumerate(blocks):
-        if isinstance(block, BlockRecord):
-            keys.append(block.key)
-            origins.append(-1)
-            changed[position] = block
-            definitions.append(block.definition)
-            children.append(block.children)
-        else:
-            origin = base.position(block)
-            if origin is None:
-                raise KeyError(block)
-            keys.append(block)
-            origins.append(origin)
-            definitions.append(base.definitions[origin])
-            children.append(base.child_keys(origin))
-    data = _flattened(DerivedData(base.data, origins, changed))
-    types = [key.type for key in keys]
-    ids = [key.id for key in keys]
-    index = index_of(types, ids)
-    columns, absent = positions(index, children)
-    return Structure(
-        header,
-        types,
-        ids,
-        definitions,
-        columns,
-        absent,
-        data,
-        index=index,
-        assets=assets,
-        thumbnails=base.thumbnails,
-    )
-
-
-def revised(
-    base: Structure,
-    header: StructureHeader,
-    changed: Mapping[BlockKey, BlockRecord],
-    *,
-    assets: Mapping[str, Sequence[Mapping[str, Any]]] | None,
-) -> Structure:
-    """A structure in which no block came or went: positions stay, and with them most columns.
-
-    The same as :func:`derive` for far less. ``base`` must have no absent children: one that is listed no
-    longer would linger.
-
-    Raises:
-        KeyError: a block that ``base`` does not have.
-    """
-    definitions = list(base.definitions)
-    children = list(base.children)
-    absent: dict[BlockKey, int] = {}
-    records: dict[int, BlockRecord] = {}
-    origins = list(range(len(base)))
-    for key, record in changed.items():
-        position = base.position(key)
-        if position is None:
-            raise KeyError(key)
-        records[position] = record
-        origins[position] = -1
-        definitions[position] = record.definition
-        children[position] = _row(base, record.children, absent)
-    return Structure(
-        header,
-        base.types,
-        base.ids,
-        definitions,
-        children,
-        list(absent),
-        _flattened(DerivedData(base.data, origins, records)),
-        index=base._index,
-        assets=assets,
-        thumbnails=base.thumbnails,
-    )
-
-
-def _row(
-    base: Structure, keys: Sequence[BlockKey] | None, absent: dict[BlockKey, int]
-) -> tuple[int, ...] | None:
-    """A list of child keys as positions; those that no block has are added to ``absent``."""
-    if keys is None:
-        return None
-    found = ((key, base.position(key)) for key in keys)
-    return tuple(
-        absent.setdefault(BlockKey(*key), len(base) + len(absent)) if position is None else position
-        for key, position in found
-    )
-
-
-def _flattened(data: DerivedData) -> DerivedData:
-    """The same blocks one level deep, so that a version made from a version made from a version … stays as
-    cheap as the first.
-    """
-    below = data.base
-    if not isinstance(below, DerivedData):
-        return data
-    origins = list(data.origins)
-    changed = dict(data.changed)
-    for position, origin in enumerate(data.origins):
-        if origin >= 0:
-            origins[position] = below.origins[origin]
-            if origin in below.changed:
-                changed[position] = below.changed[origin]
-    return DerivedData(below.base, origins, changed)
+    def stored_as(self, stored: object) -> Structure:
+        """The same structure, now that it is stored: what is made from it builds on that."""
+        return Structure(
+            self.header,
+            self.types,
+            self.ids,
+            self.definitions,
+            self.children,
+            self.absent,
+            self.data,
+            index=self._index,
+            outline=self._outline,
+            assets=self.assets,
+            thumbnails=self.thumbnails,
+            origin=Origin(stored),
+        )

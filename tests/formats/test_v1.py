@@ -16,8 +16,9 @@ from modulestore.errors import CorruptDocument
 from modulestore.formats import v1
 from modulestore.keys import BlockKey, CourseKey, LibraryKey, VersionId
 from modulestore.model.definition import Definition
+from modulestore.model.deriving import derive
 from modulestore.model.index import IndexEntry
-from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader, derive, revised
+from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 from tests.structures import NOW, TREE, structure, version
 
 OPTIONS: Any = bson.CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -199,8 +200,8 @@ def test_a_derived_version_shares_what_did_not_change() -> None:
     base = v1.decode_structure(document)
     header = base.header._replace(id=version(77), previous_version=base.id)
     changed = replace(base.record(1), settings={"display_name": "new"})
-    derived = derive(base, header, [BlockKey("html", "h"), changed], assets=None)
-    twice = derive(derived, header._replace(id=version(78)), [derived.key(0), derived.key(1)], assets=None)
+    derived = derive(base, header, {changed.key: changed}, assets=None)
+    twice = derive(derived, header._replace(id=version(78)), {}, assets=None)
     for made in (derived, twice):
         blocks = decoded(v1.encode_structure(made))["blocks"]
         assert blocks[0] == decoded(document)["blocks"][0]
@@ -208,25 +209,6 @@ def test_a_derived_version_shares_what_did_not_change() -> None:
         assert blocks[1]["fields"] == {"display_name": "new"}
         assert made.data.settings(1) == {"display_name": "new"}
         assert made.definitions[0] == base.definitions[0]
-
-
-def test_a_revised_version_is_the_derived_one() -> None:
-    base = v1.decode_structure(v1.encode_structure(structure(TREE)))
-    header = base.header._replace(id=version(77), previous_version=base.id)
-    for number in range(2):
-        key = base.key(3 + number)
-        record = base.record(3 + number)
-        changed = replace(
-            record, settings={"n": number}, children=[BlockKey("html", "gone"), BlockKey("video", "v2")]
-        )
-        kept = [base.key(at) for at in range(len(base))]
-        derived = derive(base, header, [changed if one == key else one for one in kept], assets=None)
-        again = revised(base, header, {key: changed}, assets=None)
-        assert v1.encode_structure(again) == v1.encode_structure(derived)
-        assert (again.children, again.absent) == (derived.children, derived.absent)
-        base = revised(base, header, {key: replace(record, settings={"twice": True})}, assets=None)
-    with pytest.raises(KeyError):
-        revised(base, header, {BlockKey("html", "new"): changed}, assets=None)
 
 
 def test_relinking_changes_one_field() -> None:
