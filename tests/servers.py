@@ -1,4 +1,4 @@
-"""Fixtures for tests that need a real MongoDB server, and a report of which one they had.
+"""Fixtures for tests that need a real MongoDB server.
 
 The order of choice: `MODULESTORE_TEST_MONGODB_URI` when set (any real MongoDB), a `mongod` on the PATH, the
 stand-in of `tools.mongo_server`, and otherwise none: the tests are skipped, and the summary says so loudly.
@@ -13,29 +13,26 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from tests.server_notes import is_worker, missing, teller, used
 from tools.mongo_server import Options, Server, ServerUnavailable, share, start
 
 __all__ = ["MongoDB", "PrivateMongoDB"]
 
 URI_VARIABLE = "MODULESTORE_TEST_MONGODB_URI"
-REQUIRE_VARIABLE = "MODULESTORE_TEST_REQUIRE_SERVERS"
 REPLICA_SET = "modulestore"
-
-Note = tuple[Literal["used", "missing"], str]
-NOTES = pytest.StashKey[set[Note]]()
-NOTES_FROM_WORKER = "modulestore_mongodb"
+KIND = "MongoDB server"
+HINT = f"Or set {URI_VARIABLE} to the address of a MongoDB server, or put a mongod on the PATH."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def mongodb_server(
     server = None if uri else obtained(request.config, folder)
     try:
         chosen = examined(server.uri if server else uri or "")
-        request.config.stash[NOTES].add(("used", str(chosen)))
+        used(request.config, KIND, str(chosen))
         yield chosen
     finally:
         if server:
@@ -162,7 +159,7 @@ def private_mongodb_process(request: pytest.FixtureRequest) -> Iterator[Server]:
     # Durable, as tests kill it and then ask what has become of acknowledged writes.
     server = obtained(request.config, None, durable=True)
     try:
-        request.config.stash[NOTES].add(("used", str(examined(server.uri))))
+        used(request.config, KIND, str(examined(server.uri)))
         yield server
     finally:
         server.stop()
@@ -178,20 +175,12 @@ def private_mongodb(private_mongodb_process: Server) -> Iterator[PrivateMongoDB]
 
 def obtained(config: pytest.Config, folder: Path | None, *, durable: bool = False) -> Server:
     """A server that we start, shared with those who name the same folder; without one, the test ends."""
-
-    def say(message: str) -> None:
-        capture = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            print(f"\nmongo_server: {message}", file=sys.stderr, flush=True)
-
     options = Options(mongod=shutil.which("mongod") or "", replica_set=REPLICA_SET, durable=durable)
     try:
+        say = teller(config, "mongo_server")
         return start(options, say=say) if folder is None else share(folder, options, say=say)
     except ServerUnavailable as unavailable:
-        config.stash[NOTES].add(("missing", str(unavailable)))
-        if os.environ.get(REQUIRE_VARIABLE) == "1":
-            pytest.fail(f"{REQUIRE_VARIABLE}=1, but there is no MongoDB server: {unavailable}", pytrace=False)
-        pytest.skip(f"no MongoDB server: {unavailable.reason}")
+        missing(config, KIND, str(unavailable), HINT)
 
 
 def examined(uri: str) -> MongoDB:
@@ -201,14 +190,8 @@ def examined(uri: str) -> MongoDB:
     return MongoDB(uri, about["version"], "documentdb" in about.get("storageEngines", ()))
 
 
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process is one of several of pytest-xdist."""
-    return hasattr(config, "workerinput")
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for notes, and declare the mark."""
-    config.stash[NOTES] = set()
+    """Declare the mark."""
     config.addinivalue_line("markers", "mongodb: needs a real MongoDB server (set by the fixtures' use)")
 
 
@@ -217,32 +200,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"mongodb_server", "private_mongodb_process"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("mongodb")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand a worker's notes to the controller, which alone writes the summary."""
-    if is_worker(session.config):
-        notes: set[Note] = session.config.stash[NOTES]
-        session.config.workeroutput[NOTES_FROM_WORKER] = sorted(notes)  # type: ignore[attr-defined]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take a worker's notes; one that has crashed leaves none."""
-    notes = getattr(node, "workeroutput", {}).get(NOTES_FROM_WORKER, ())
-    node.config.stash[NOTES].update((kind, text) for kind, text in notes)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say which server was used, or that there was none."""
-    notes: set[Note] = config.stash[NOTES]
-    if not notes:
-        return
-    terminalreporter.section("MongoDB server")
-    for kind, text in sorted(notes):
-        if kind == "used":
-            terminalreporter.write_line(f"Server tests ran on {text}.")
-        else:
-            terminalreporter.write_line(f"SERVER TESTS WERE NOT RUN. {text}", red=True, bold=True)
-            hint = f"Or set {URI_VARIABLE} to the address of a MongoDB server, or put a mongod on the PATH."
-            terminalreporter.write_line(hint, red=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from modulestore._async.commits import Listener
 from modulestore._async.conflicts import Conflicts, Mine
 from modulestore._async.editing import AsyncEditSession, OnConflict, with_publication
-from modulestore._async.reading import find_entry, find_head, load_structures
+from modulestore._async.reading import find_entry, find_head
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import InvalidInput, StorageError
 from modulestore.keys import VersionId, as_course_key
@@ -106,7 +106,7 @@ class AuthoringStore(StoreBase):
                 raise InvalidInput("abort stands alone", place=f"conflict {conflict_id}")
             await conflicts.forget(kept)
             return None
-        structures = await load_structures(self._backend, {kept.base, kept.mine})
+        structures = await self._reader.structures({kept.base, kept.mine})
         mine = Mine(structures[kept.mine], {}, kept.message, kept)
 
         async def make(entry: IndexEntry) -> dict[str, Revision]:

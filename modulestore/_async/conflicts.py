@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from modulestore._async.commits import Committer
 from modulestore._async.preparing import prepare_write
-from modulestore._async.reading import load_definitions, load_structures
 from modulestore.errors import EditConflict, NotFound
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model import merging
 from modulestore.model.conflict import KeptConflict
@@ -66,9 +66,9 @@ class Conflicts:
         Raises:
             EditConflict: items are left to decide; the edit is kept.
         """
-        theirs = (await load_structures(self._committer.backend, [head]))[head]
+        theirs = await self._committer.reader.structure(head)
         needed = merging.needed_definitions(base, theirs, mine.structure) - mine.definitions.keys()
-        contents = {**await load_definitions(self._committer.backend, needed), **mine.definitions}
+        contents = {**await self._committer.reader.definitions(needed), **mine.definitions}
         result = merging.merge(base, theirs, mine.structure, contents, choices=choices)
         if result.conflicts and overwrite:
             every = {item.id: "mine" for item in result.conflicts}
@@ -89,12 +89,13 @@ class Conflicts:
         """Store a version that no branch points to."""
         backend = self._committer.backend
         author = structure.header.edited_by
-        await prepare_write(backend, author, writes_allowed=self._committer.writes_allowed)
+        schema = await prepare_write(backend, author, self._committer.rules)
+        document, _ = encode_structure(structure, schema)
         async with backend.group() as group:
             await group.definitions.put_many(
-                {version: v1.encode_definition(definition) for version, definition in definitions.items()}
+                {version: encode_definition(definition) for version, definition in definitions.items()}
             )
-            await group.structures.put_many({structure.id: v1.encode_structure(structure)})
+            await group.structures.put_many({structure.id: document})
 
     async def _keep(
         self,

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self, get_args
 
 from modulestore._async.commits import Committer
 from modulestore._async.conflicts import Conflicts, Mine
-from modulestore._async.reading import find_entry, find_head, load_definitions, load_structures
+from modulestore._async.reading import find_entry, find_head
 from modulestore.errors import BlockNotFound, HeadMoved, InvalidInput
-from modulestore.formats.v1 import new_version_id
+from modulestore.formats.ids import new_version_id
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, VersionId, as_usage_key
 from modulestore.model import editing
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED, branch_name
@@ -94,8 +94,7 @@ class AsyncEditSession:
             entry = await find_entry(backend, self._key)
             self._branch, head = find_head(entry, self._key, _edited_branch(self._key))
             base, key = self._base or self._key.version or head, entry.key
-        structures = await load_structures(backend, [base])
-        self.course = Course(key, structures[base], self._branch)
+        self.course = Course(key, await self._committer.reader.structure(base), self._branch)
         return self
 
     async def __aexit__(
@@ -192,9 +191,7 @@ class AsyncEditSession:
     async def _made(self) -> Revision:
         """The edits, on the version that the author saw."""
         base = self.course.structure
-        contents = await load_definitions(
-            self._committer.backend, editing.needed_definitions(base, self._edits)
-        )
+        contents = await self._committer.reader.definitions(editing.needed_definitions(base, self._edits))
         revision = self._committer.revision(base, base.header.root, self._author)
         editing.apply_edits(revision, self._edits, contents)
         return revision
@@ -258,7 +255,7 @@ async def with_publication(
     published = entry.heads.get(PUBLISHED)
     if branch != DRAFT or published is None or not needs_publication(revision):
         return {branch: revision}
-    structures = await load_structures(committer.backend, [published])
-    following = committer.revision(structures[published], revision.root, revision.author)
+    head = await committer.reader.structure(published)
+    following = committer.revision(head, revision.root, revision.author)
     auto_publish(revision, following, keys)
     return {branch: revision, PUBLISHED: following}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modulestore._async.commits import message_kind
 from modulestore._async.ports import Backend
 from modulestore._async.preparing import prepare_write
-from modulestore._async.reading import find_entry, find_head, load_chain, load_structures
+from modulestore._async.reading import find_entry, find_head, load_chain
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import Conflict, InvalidInput, VersionNotFound
 from modulestore.keys import ContextKey, VersionId, as_course_key, as_usage_key
@@ -94,7 +94,7 @@ class HistoryStore(StoreBase):
         """
         entry = await find_entry(self._backend, as_course_key(key))
         version = await find_version(self._backend, entry, name)
-        header = (await load_structures(self._backend, [version]))[version].header
+        header = (await self._reader.structure(version)).header
         message = await self._backend.records.get(message_kind(entry.key), str(version))
         tags = await self._backend.records.list(tag_kind(entry.key))
         return VersionInfo(
@@ -122,7 +122,7 @@ class HistoryStore(StoreBase):
         newer: Structure | None = None
         for start in range(0, len(versions), _BATCH):
             batch = versions[start : start + _BATCH]
-            structures = await load_structures(self._backend, batch)
+            structures = await self._reader.structures(batch)
             for version in batch:
                 older = structures[version]
                 change = None if newer is None else block_versions(newer, older, usage.block_key)
@@ -151,8 +151,8 @@ class HistoryStore(StoreBase):
             )
         entry = await find_entry(self._backend, course_key)
         found = await find_version(self._backend, entry, version)
-        await load_structures(self._backend, [found])
-        await prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        await self._reader.structures([found])
+        await prepare_write(self._backend, author, self._rules)
         value = {"version": str(found), "author": author, "created_on": self._now()}
         if not await self._backend.records.put_if_absent(tag_kind(entry.key), name, value):
             there = await self._backend.records.get(tag_kind(entry.key), name)

@@ -18,11 +18,12 @@ from typing import BinaryIO
 
 from modulestore._async.committing import insert_entry, swap_heads
 from modulestore._async.ports import Backend, Files
-from modulestore._async.preparing import prepare_write
-from modulestore._async.reading import load_definitions, load_structures
+from modulestore._async.preparing import WriteRules, prepare_write
+from modulestore._async.reading import Reader
 from modulestore._async.waiting import run_blocking
 from modulestore.errors import CommitUnknown, CourseExists, HeadMoved, ModuleStoreError, ProblemsFound
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.files import CourseFile
@@ -53,8 +54,9 @@ class Importer:
     """One import into one backend, by one author."""
 
     backend: Backend
+    reader: Reader
     author: Author
-    writes_allowed: bool
+    rules: WriteRules
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     progress: Progress
@@ -84,9 +86,9 @@ class Importer:
             changed = bool(uploads) or not plan.changes_nothing
             if not changed or dry_run:
                 return report(plan, plain, changed=changed)
-            await prepare_write(self.backend, self.author, writes_allowed=self.writes_allowed)
+            schema = await prepare_write(self.backend, self.author, self.rules)
             try:
-                await self._write(plan, uploads, tree)
+                await self._write(plan, schema, uploads, tree)
             except (HeadMoved, CourseExists) as error:
                 moved = error  # somebody committed in between: the archive is laid over what they made
             else:
@@ -104,9 +106,9 @@ class Importer:
         heads = {
             branch: entry.heads[branch] for branch in (DRAFT, PUBLISHED, LIBRARY) if branch in entry.heads
         }
-        structures = await load_structures(self.backend, set(heads.values()))
+        structures = await self.reader.structures(set(heads.values()))
         wanted = {version for structure in structures.values() for version in structure.definitions}
-        definitions = await load_definitions(self.backend, wanted)
+        definitions = await self.reader.definitions(wanted)
         return Existing(entry, {branch: structures[head] for branch, head in heads.items()}, definitions)
 
     async def _uploads(self, key: ContextKey, plain: PlainCourse, tree: FileTree) -> list[_Upload]:
@@ -121,8 +123,8 @@ class Importer:
                 uploads.append(_Upload(file, plain_file.path, there is not None))
         return sorted(uploads, key=lambda upload: upload.replaces)
 
-    async def _write(self, plan: ImportPlan, uploads: list[_Upload], tree: FileTree) -> None:
-        written = await run_blocking(_encoded, plan)
+    async def _write(self, plan: ImportPlan, schema: Schema, uploads: list[_Upload], tree: FileTree) -> None:
+        written = await run_blocking(_encoded, plan, schema)
         # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
         reached = visible = False
         try:
@@ -140,6 +142,7 @@ class Importer:
                 reached = True
                 await _make_visible(group, plan)
                 visible = True
+            self.reader.memory.forget_entry(plan.key)
         except CommitUnknown:
             raise  # it may have been done: everything written may be needed
         except BaseException as error:
@@ -166,11 +169,12 @@ class _Written:
     files: list[CourseFile]
 
 
-def _encoded(plan: ImportPlan) -> _Written:
+def _encoded(plan: ImportPlan, schema: Schema) -> _Written:
     return _Written(
-        definitions={definition.id: v1.encode_definition(definition) for definition in plan.definitions},
+        definitions={definition.id: encode_definition(definition) for definition in plan.definitions},
         structures={
-            structure.id: v1.encode_structure(structure) for structure in plan.new_structures.values()
+            structure.id: encode_structure(structure, schema).document
+            for structure in plan.new_structures.values()
         },
         files=[],
     )

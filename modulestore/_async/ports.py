@@ -79,8 +79,10 @@ class Structures(ABC):
         """The documents that are there. One round trip."""
 
     @abstractmethod
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         """Store documents that are not there yet; one whose id is there already is left as it is.
+
+        Whether all of them were new, so that what is stored is exactly what was given.
 
         Raises:
             DocumentTooLarge: before anything is written.
@@ -109,8 +111,10 @@ class Definitions(ABC):
         """The documents that are there. One round trip."""
 
     @abstractmethod
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         """Store documents that are not there yet; one whose id is there already is left as it is.
+
+        Whether all of them were new, so that what is stored is exactly what was given.
 
         Raises:
             DocumentTooLarge: before anything is written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from modulestore._async.editing import with_publication
-from modulestore._async.reading import find_entry, find_head, load_structures
+from modulestore._async.reading import find_entry, find_head
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import InvalidInput
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, as_course_key, as_usage_key
@@ -102,7 +102,7 @@ class PublishingStore(StoreBase):
 
         async def make(entry: IndexEntry) -> dict[str, Revision]:
             _, head = find_head(entry, entry.key, PUBLISHED)
-            published = (await load_structures(self._backend, [head]))[head]
+            published = await self._reader.structure(head)
             revision = await self._revision(entry, DRAFT, published, author)
             publishing.discard(revision, published, usage.block_key)
             return await with_publication(self._committer, entry, DRAFT, revision)
@@ -118,7 +118,7 @@ class PublishingStore(StoreBase):
         entry = await find_entry(self._backend, _course(as_course_key(key)))
         heads = [entry.heads[branch] for branch in (DRAFT, PUBLISHED) if branch in entry.heads]
         _, draft = find_head(entry, entry.key, DRAFT)
-        structures = await load_structures(self._backend, set(heads))
+        structures = await self._reader.structures(set(heads))
         published = entry.heads.get(PUBLISHED)
         return publishing.changed_blocks(structures[draft], structures[published] if published else None)
 
@@ -132,7 +132,7 @@ class PublishingStore(StoreBase):
 
     async def _head(self, entry: IndexEntry, branch: str) -> Structure:
         _, head = find_head(entry, entry.key, branch)
-        return (await load_structures(self._backend, [head]))[head]
+        return await self._reader.structure(head)
 
     async def _published(self, entry: IndexEntry) -> Structure | None:
         return await self._head(entry, PUBLISHED) if PUBLISHED in entry.heads else None

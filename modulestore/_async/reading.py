@@ -1,4 +1,4 @@
-"""Reading: from a key to a structure, from blocks to their contents.
+"""Reading: from a key to a version, from ids to structures and definitions.
 
 Decoding happens here, above the storage ports.
 """
@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from modulestore._async.ports import Backend
-from modulestore._async.waiting import closing
+from modulestore._async.waiting import closing, monotonic
 from modulestore.errors import BranchNotFound, CourseNotFound, DefinitionNotFound, VersionNotFound
-from modulestore.formats import v1
+from modulestore.formats.definitions import decode_definition
+from modulestore.formats.gathering import Gathering
+from modulestore.formats.headers import decode_header
 from modulestore.keys import ContextKey, LibraryKey, VersionId
 from modulestore.model.branches import branch_name, reading_branches
 from modulestore.model.course import Block
@@ -21,15 +23,14 @@ from modulestore.model.history import chain
 from modulestore.model.index import IndexEntry
 from modulestore.model.structure import Structure, StructureHeader
 from modulestore.model.values import copy_value
+from modulestore.storage.memory import Memory
 
 __all__ = [
+    "Reader",
     "find_entry",
     "find_head",
     "head_as_of",
     "load_chain",
-    "load_content",
-    "load_definitions",
-    "load_structures",
 ]
 
 
@@ -64,20 +65,6 @@ def find_head(entry: IndexEntry, key: ContextKey, branch: str | None) -> tuple[s
     )
 
 
-async def load_structures(backend: Backend, ids: Collection[VersionId]) -> dict[VersionId, Structure]:
-    """Structures by id. One round trip.
-
-    Raises:
-        VersionNotFound: one of them is not there.
-        CorruptDocument: one of them cannot be read.
-    """
-    documents = await backend.structures.get_many(ids)
-    for version in ids:
-        if version not in documents:
-            raise VersionNotFound(f"there is no structure {version}", hint="it may have been pruned")
-    return {version: v1.decode_structure(document) for version, document in documents.items()}
-
-
 async def load_chain(backend: Backend, head: VersionId) -> list[StructureHeader]:
     """Headers of the versions behind a head, newest first. One round trip for the head, then one per batch of
     headers.
@@ -89,7 +76,7 @@ async def load_chain(backend: Backend, head: VersionId) -> list[StructureHeader]
     if head not in documents:
         raise VersionNotFound(f"there is no structure {head}", hint="it may have been pruned")
     headers: dict[VersionId, StructureHeader] = {}
-    original = v1.decode_header(documents[head]).original_version
+    original = decode_header(documents[head]).original_version
     async with closing(backend.structures.headers(original=original)) as batches:
         async for batch in batches:
             headers.update((header.id, header) for header in batch)
@@ -109,27 +96,97 @@ async def head_as_of(backend: Backend, head: VersionId, moment: datetime) -> Ver
     raise VersionNotFound(f"no version of this branch is as old as {moment.isoformat()}")
 
 
-async def load_definitions(backend: Backend, ids: Iterable[VersionId]) -> dict[VersionId, Definition]:
-    """Definitions by id. One round trip; none for no ids.
+class Reader:
+    """Structures and definitions of a backend, decoded. What was read lately is still at hand.
 
-    Raises:
-        DefinitionNotFound: one of them is not there.
-        CorruptDocument: one of them cannot be read.
+    Attributes:
+        memory: what is at hand.
     """
-    wanted = set(ids)
-    if not wanted:
-        return {}
-    documents = await backend.definitions.get_many(wanted)
-    missing = wanted - documents.keys()
-    if missing:
-        raise DefinitionNotFound(
-            f"there is no definition {min(missing)}", hint="the database is damaged: run `check`"
+
+    def __init__(self, backend: Backend, memory: Memory | None = None) -> None:
+        self.memory = Memory() if memory is None else memory
+        self._backend = backend
+
+    async def entry(self, key: ContextKey, staleness: float = 0.0) -> IndexEntry:
+        """The index entry of a course. One round trip, or none if one that was read less than ``staleness``
+        seconds ago will do.
+
+        Raises:
+            CourseNotFound: there is none.
+        """
+        now = monotonic()
+        known = self.memory.entry(key, now - staleness) if staleness > 0 else None
+        if known is not None:
+            return known
+        entry = await find_entry(self._backend, key)
+        self.memory.keep_entry(entry, now)
+        return entry
+
+    async def structure(self, version: VersionId) -> Structure:
+        """One structure; cost and errors as `structures`."""
+        return (await self.structures([version]))[version]
+
+    async def structures(self, ids: Collection[VersionId]) -> dict[VersionId, Structure]:
+        """Structures by id.
+
+        Cost: nothing for those at hand; otherwise one round trip for all others, and one more for what they
+        are built on, as far as that is not at hand either.
+
+        Raises:
+            VersionNotFound: one of them is not there.
+            CorruptDocument: one of them cannot be read, or is built on what is not there.
+        """
+        found = await self.found_structures(ids)
+        for version in ids:
+            if version not in found:
+                raise VersionNotFound(f"there is no structure {version}", hint="it may have been pruned")
+        return found
+
+    async def found_structures(self, ids: Collection[VersionId]) -> dict[VersionId, Structure]:
+        """Those of the structures that are there; cost as `structures`.
+
+        Raises:
+            CorruptDocument: one of them cannot be read, or is built on what is not there.
+        """
+        at_hand = ((version, self.memory.structure(version)) for version in dict.fromkeys(ids))
+        found = {version: structure for version, structure in at_hand if structure is not None}
+        missing = [version for version in dict.fromkeys(ids) if version not in found]
+        if not missing:
+            return found
+        documents = await self._backend.structures.get_many(missing)
+        gathering = Gathering(documents, self.memory)
+        if gathering.wanted:
+            gathering.add(await self._backend.structures.get_many(gathering.wanted))
+        found.update((version, gathering.structure(version)) for version in documents)
+        self.memory.keep_structures(gathering.decoded)
+        return found
+
+    async def definitions(self, ids: Iterable[VersionId]) -> dict[VersionId, Definition]:
+        """Definitions by id. One round trip for those that are not at hand.
+
+        Raises:
+            DefinitionNotFound: one of them is not there.
+            CorruptDocument: one of them cannot be read.
+        """
+        wanted = set(ids)
+        at_hand = ((version, self.memory.definition(version)) for version in wanted)
+        found = {version: definition for version, definition in at_hand if definition is not None}
+        missing = wanted - found.keys()
+        if not missing:
+            return found
+        documents = await self._backend.definitions.get_many(missing)
+        if gone := missing - documents.keys():
+            raise DefinitionNotFound(
+                f"there is no definition {min(gone)}", hint="the database is damaged: run `check`"
+            )
+        read = {version: decode_definition(document) for version, document in documents.items()}
+        self.memory.keep_definitions(
+            (read[version], len(document)) for version, document in documents.items()
         )
-    return {version: v1.decode_definition(document) for version, document in documents.items()}
+        return {**found, **read}
 
-
-async def load_content(backend: Backend, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
-    """Content-scope fields of blocks, in their order. One round trip, however many."""
-    wanted = {block: block.definition for block in blocks}
-    definitions = await load_definitions(backend, wanted.values())
-    return {block: copy_value(dict(definitions[version].fields)) for block, version in wanted.items()}
+    async def content(self, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
+        """Content-scope fields of blocks, in their order; cost and errors as `definitions`, however many."""
+        wanted = {block: block.definition for block in blocks}
+        definitions = await self.definitions(wanted.values())
+        return {block: copy_value(dict(definitions[version].fields)) for block, version in wanted.items()}

@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from modulestore._async.catalog import CatalogStore
+from modulestore._async.finding import find_wanted
 from modulestore._async.importing import Importer
 from modulestore._async.libraries import LibraryStore
 from modulestore._async.preparing import apply_steps, pending_steps
 from modulestore._async.publishing import PublishingStore
-from modulestore._async.reading import find_entry, find_head, head_as_of, load_content, load_structures
 from modulestore._async.versions import VersionStore
+from modulestore._async.views import ViewStore
 from modulestore._async.waiting import run_blocking
-from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
@@ -26,7 +26,7 @@ from modulestore.upkeep.steps import PendingStep
 __all__ = ["AsyncStore"]
 
 
-class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
+class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -54,6 +54,7 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         branch: str | None = None,
         version: VersionId | str | None = None,
         as_of: datetime | None = None,
+        staleness: float = 0.0,
     ) -> Course:
         """A snapshot of one version of a course or library.
 
@@ -66,29 +67,28 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
             version: id of a structure; then neither branch nor index is looked at.
             as_of: the newest version of the branch that is not younger than this (an aware datetime).
 
-        Cost: two round trips, the index and the structure; one with ``version``; with ``as_of`` two more, and
-        one more for every thousand versions.
+            staleness: seconds for which an index entry that this store has read may be outdated: what others
+                have committed since may be missed. What this store has committed is seen.
+
+        Cost: one round trip for the index, none with ``version`` or if ``staleness`` allows it; one for the
+        structure, two in format 2, none if it is still at hand; with ``as_of`` two more, and one more for
+        every thousand versions.
 
         Raises:
             InvalidKey, CourseNotFound, BranchNotFound, VersionNotFound: there is no such thing.
             CorruptDocument: the stored version cannot be read.
         """
-        course_key = as_course_key(key)
-        wanted = VersionId.parse(version) if isinstance(version, str) else version or course_key.version
-        if wanted is not None:
-            if as_of is not None:
-                raise InvalidInput("give a version or a moment, not both", place=str(course_key))
-            structure = (await load_structures(self._backend, [wanted]))[wanted]
-            # A key that names nothing but a version has no names to show; it is shown as it is.
-            return Course(course_key if course_key.org is None else course_key.bare, structure)
-        entry = await find_entry(self._backend, course_key)
-        name, head = find_head(entry, course_key, branch)
-        if as_of is not None:
-            if as_of.tzinfo is None:
-                raise InvalidInput("as_of needs a time zone", place=str(course_key))
-            head = await head_as_of(self._backend, head, as_of)
-        structure = (await load_structures(self._backend, [head]))[head]
-        return Course(entry.key, structure, name)
+        wanted = await find_wanted(
+            self._backend,
+            self._reader,
+            key,
+            branch=branch,
+            version=version,
+            as_of=as_of,
+            staleness=staleness,
+        )
+        structure = await self._reader.structure(wanted.version)
+        return Course(wanted.key, structure, wanted.branch)
 
     async def load_content(self, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
         """Content-scope fields (HTML, problem XML …) of blocks, in their order. One round trip, however many
@@ -97,7 +97,7 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         Raises:
             DefinitionNotFound, CorruptDocument: the database is damaged.
         """
-        return await load_content(self._backend, blocks)
+        return await self._reader.content(blocks)
 
     async def import_course(
         self,
@@ -132,8 +132,9 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         """
         importer = Importer(
             backend=self._backend,
+            reader=self._reader,
             author=author,
-            writes_allowed=self._writes_allowed,
+            rules=self._rules,
             now=self._now,
             ids=self._ids,
             progress=progress or (lambda what, done, total: None),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from modulestore._async.collected import Collected
 from modulestore._async.commits import Committer
 from modulestore._async.ports import Backend
-from modulestore.formats import v1
+from modulestore._async.preparing import WriteRules
+from modulestore._async.reading import Reader
+from modulestore.formats.ids import new_version_id
+from modulestore.formats.structures import Schema
 from modulestore.keys import VersionId
 from modulestore.storage.caching import Cache
+from modulestore.storage.memory import MEMORY_BYTES, Memory
 
 __all__ = ["StoreBase"]
 
@@ -22,6 +27,8 @@ class StoreBase:
         backend: Backend,
         *,
         writes_allowed: bool = False,
+        schema: Schema = 2,
+        memory: int = MEMORY_BYTES,
         cache: Cache | None = None,
         now: Callable[[], datetime] | None = None,
         ids: Iterator[VersionId] | None = None,
@@ -30,16 +37,20 @@ class StoreBase:
 
         Args:
             writes_allowed: whether a database with a platform's documents may be written to.
+            schema: the format of structures, if the database is new and empty: 1, the platform's; 2, our own.
+            memory: bytes of decoded structures and definitions that are kept in the process, about.
             cache: keeps what was worked out from versions; closed with the store.
             now: the clock; aware, cut to milliseconds by the store. Default: the machine's.
             ids: where new ids come from. Default: as MongoDB makes them.
         """
         self._backend = backend
-        self._writes_allowed = writes_allowed
+        self._rules = WriteRules(writes_allowed, schema)
         self._cache = cache
+        self._reader = Reader(backend, Memory(memory))
+        self._collected = Collected(self._reader, cache)
         self._clock = now or (lambda: datetime.now(UTC))
-        self._ids = ids or iter(v1.new_version_id, None)
-        self._committer = Committer(backend, writes_allowed, self._now, self._ids)
+        self._ids = ids or iter(new_version_id, None)
+        self._committer = Committer(backend, self._reader, self._rules, self._now, self._ids)
 
     def _now(self) -> datetime:
         now = self._clock().astimezone(UTC)

@@ -154,8 +154,8 @@ class _Structures(Structures):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._around("structures.get_many", lambda: self._inner.get_many(ids))
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        await self._around("structures.put_many", lambda: self._inner.put_many(documents))
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return await self._around("structures.put_many", lambda: self._inner.put_many(documents))
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -177,8 +177,8 @@ class _Definitions(Definitions):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._around("definitions.get_many", lambda: self._inner.get_many(ids))
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        await self._around("definitions.put_many", lambda: self._inner.put_many(documents))
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return await self._around("definitions.put_many", lambda: self._inner.put_many(documents))
 
     def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         return _each(self._around, "definitions.ids", self._inner.ids(batch=batch))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from modulestore._sync.commits import Listener
 from modulestore._sync.conflicts import Conflicts, Mine
 from modulestore._sync.editing import EditSession, OnConflict, with_publication
-from modulestore._sync.reading import find_entry, find_head, load_structures
+from modulestore._sync.reading import find_entry, find_head
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import InvalidInput, StorageError
 from modulestore.keys import VersionId, as_course_key
@@ -107,7 +107,7 @@ class AuthoringStore(StoreBase):
                 raise InvalidInput("abort stands alone", place=f"conflict {conflict_id}")
             conflicts.forget(kept)
             return None
-        structures = load_structures(self._backend, {kept.base, kept.mine})
+        structures = self._reader.structures({kept.base, kept.mine})
         mine = Mine(structures[kept.mine], {}, kept.message, kept)
 
         def make(entry: IndexEntry) -> dict[str, Revision]:

@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from modulestore._sync.committing import delete_entry, insert_entry
 from modulestore._sync.preparing import prepare_write
-from modulestore._sync.reading import find_entry, load_definitions, load_structures
+from modulestore._sync.reading import find_entry
+from modulestore._sync.rerunning import Rerun
 from modulestore._sync.store_base import StoreBase
-from modulestore._sync.waiting import closing
 from modulestore.errors import CourseExists, CourseNotFound, HeadMoved, InvalidKey, StorageError
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import ContextKey, CourseKey, LibraryKey, VersionId, as_course_key
 from modulestore.model.creating import NewCourse, new_course, new_library, rerun
 from modulestore.model.definition import Definition
@@ -28,10 +27,7 @@ __all__ = ["CatalogStore"]
 
 # Structures that a list of courses holds in memory at a time.
 _BATCH = 16
-# Bytes of a file that are kept in memory while it is copied; beyond, they are on disk.
-_IN_MEMORY = 1 << 20
 _DELETED = "deleted"
-_PROVENANCE = "rerun"
 
 
 class CatalogStore(StoreBase):
@@ -62,9 +58,9 @@ class CatalogStore(StoreBase):
 
     def _summaries(self, entries: list[IndexEntry]) -> list[CourseSummary]:
         heads = [entry.heads[branch] if (branch := shown_branch(entry)) else None for entry in entries]
-        documents = self._backend.structures.get_many({head for head in heads if head is not None})
+        found = self._reader.found_structures({head for head in heads if head is not None})
         return [
-            summarize(entry, v1.decode_structure(documents[head]) if head in documents else None)
+            summarize(entry, None if head is None else found.get(head))
             for entry, head in zip(entries, heads, strict=True)
         ]
 
@@ -116,18 +112,14 @@ class CatalogStore(StoreBase):
 
     def _create(self, key: ContextKey, author: Author, make: Callable[[], NewCourse]) -> IndexEntry:
         self._free(key)
-        prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        schema = prepare_write(self._backend, author, self._rules)
         new = make()
-        self._store(new)
-        return new.entry
-
-    def _store(self, new: NewCourse) -> None:
-        definitions = {version: v1.encode_definition(one) for version, one in new.definitions.items()}
-        structures = {one.id: v1.encode_structure(one) for one in new.structures.values()}
+        definitions, structures = _encoded(new, schema)
         with self._backend.group() as group:
             group.definitions.put_many(definitions)
             group.structures.put_many(structures)
             insert_entry(group, new.entry)
+        return new.entry
 
     def rerun(
         self, source: object, target: object, *, title: str | None = None, author: Author = -1
@@ -140,12 +132,13 @@ class CatalogStore(StoreBase):
         Raises:
             CourseNotFound: there is no source.
             CourseExists: there is a target, or one whose key differs only by case.
+            Conflict: somebody else has begun to make the target.
         """
         there = find_entry(self._backend, as_course_key(source))
         key = self._free(as_course_key(target))
         if not isinstance(key, CourseKey) or isinstance(there.key, LibraryKey):
             raise InvalidKey("only courses are run again", place=str(key))
-        prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        schema = prepare_write(self._backend, author, self._rules)
         fields = _titled(title)
         structures, contents = self._sources(there) if fields else ({}, {})
         new = rerun(
@@ -164,17 +157,16 @@ class CatalogStore(StoreBase):
             "author": author,
             "on": new.entry.edited_on,
         }
-        self._copy_files(there.key, key)
-        self._backend.records.put_if_absent(_PROVENANCE, str(key), provenance)
-        self._store(new)
+        definitions, encoded = _encoded(new, schema)
+        Rerun(self._backend, there.key, new.entry, definitions, encoded, provenance).write()
         return new.entry
 
     def _sources(self, entry: IndexEntry) -> tuple[dict[str, Structure], dict[VersionId, Definition]]:
         """The heads of a course by branch, and the contents of their roots."""
-        found = load_structures(self._backend, set(entry.heads.values()))
+        found = self._reader.structures(set(entry.heads.values()))
         structures = {branch: found[head] for branch, head in entry.heads.items()}
         roots = {one.definitions[one.root] for one in found.values() if one.root is not None}
-        return structures, load_definitions(self._backend, roots)
+        return structures, self._reader.definitions(roots)
 
     def delete(self, key: object, *, author: Author = -1) -> IndexEntry:
         """Take a course out of the index. Its versions and files stay until they are pruned: `undelete` it.
@@ -184,10 +176,12 @@ class CatalogStore(StoreBase):
             HeadMoved: somebody edits it at this moment.
         """
         entry = find_entry(self._backend, as_course_key(key))
-        prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        prepare_write(self._backend, author, self._rules)
         kept = {"by": author, "on": self._now(), **_as_record(entry)}
         self._backend.records.put_if_absent(_DELETED, _deleted_key(entry), kept)
-        if not delete_entry(self._backend, entry):
+        deleted = delete_entry(self._backend, entry)
+        self._reader.memory.forget_entry(entry.key)
+        if not deleted:
             find_entry(self._backend, entry.key)  # gone: somebody else deleted it, and needs the note too
             record = self._backend.records.get(_DELETED, _deleted_key(entry))
             if record is not None:
@@ -213,7 +207,7 @@ class CatalogStore(StoreBase):
         if not records:
             raise CourseNotFound(f"no course {course_key} was deleted")
         self._free(course_key)
-        prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        prepare_write(self._backend, author, self._rules)
         # Of two in one millisecond the younger course: there is one of a key at a time.
         record = max(records, key=lambda record: (record.value["on"], record.value["id"]))
         entry = _from_record(course_key, record.value)
@@ -235,18 +229,15 @@ class CatalogStore(StoreBase):
             raise CourseExists(f"there is a course {there.key}", hint="choose another key")
         return key.bare
 
-    def _copy_files(self, source: ContextKey, target: ContextKey) -> None:
-        for file in self._backend.files.list(source):
-            with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
-                with closing(self._backend.files.read(file.key)) as pieces:
-                    for piece in pieces:
-                        copy.write(piece)
-                copy.seek(0)
-                self._backend.files.put(replace(file, key=file.key.map_into(target)), cast(BinaryIO, copy))
-
 
 def _titled(title: str | None) -> dict[str, Any]:
     return {} if title is None else {"display_name": title}
+
+
+def _encoded(new: NewCourse, schema: Schema) -> tuple[dict[VersionId, bytes], dict[VersionId, bytes]]:
+    """Definitions and structures of a new course, by id."""
+    definitions = {version: encode_definition(one) for version, one in new.definitions.items()}
+    return definitions, {one.id: encode_structure(one, schema).document for one in new.structures.values()}
 
 
 def _deleted_key(entry: IndexEntry) -> str:

@@ -15,11 +15,12 @@ from typing import Protocol
 
 from modulestore._sync.committing import swap_heads
 from modulestore._sync.ports import Backend
-from modulestore._sync.preparing import prepare_write
-from modulestore._sync.reading import find_entry
+from modulestore._sync.preparing import WriteRules, prepare_write
+from modulestore._sync.reading import Reader, find_entry
 from modulestore._sync.waiting import back_off, call_back, monotonic
 from modulestore.errors import CommitContention, CommitUnknown, EditConflict, HeadMoved, ModuleStoreError
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model.commit import BranchMove, Commit
 from modulestore.model.index import IndexEntry, Moved
@@ -52,14 +53,16 @@ class Committer:
     """Commits to one backend.
 
     Attributes:
-        writes_allowed: whether a platform's database may be written to.
+        reader: what is read through; it gets to know what was committed.
+        rules: what those who write keep to.
         now, ids: the clock (in milliseconds), and where new ids come from.
         patience: seconds for which a commit is tried again while heads keep moving.
         listeners: called with every commit, after it is done.
     """
 
     backend: Backend
-    writes_allowed: bool
+    reader: Reader
+    rules: WriteRules
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     patience: float = 30.0
@@ -94,8 +97,9 @@ class Committer:
             if not changed:
                 left_behind.remove(self.backend)
                 return Commit(entry.key, author, {}, entry.heads)
-            prepare_write(self.backend, author, writes_allowed=self.writes_allowed)
-            documents = encoded(changed)
+            schema = prepare_write(self.backend, author, self.rules)
+            documents = encoded(changed, schema)
+            began = monotonic()
             try:
                 entry = self._write(entry, revisions, changed, documents, message)
                 break
@@ -113,6 +117,8 @@ class Committer:
             back_off(attempt)
             attempt += 1
         left_behind.remove(self.backend, but=documents)
+        self.reader.memory.keep_structures(documents.made)
+        self.reader.memory.keep_entry(entry, began)
         commit = _done(entry, author, revisions, changed)
         call_back(self.listeners, commit)
         return commit
@@ -149,10 +155,15 @@ class Committer:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Encoded definitions and structures, by id."""
+    """Encoded definitions and structures, by id.
+
+    Attributes:
+        made: the structures themselves.
+    """
 
     definitions: dict[VersionId, bytes] = field(default_factory=dict)
     structures: dict[VersionId, bytes] = field(default_factory=dict)
+    made: list[Structure] = field(default_factory=list)
 
     def add(self, other: Documents) -> None:
         """Have those of another too."""
@@ -170,13 +181,15 @@ class Documents:
             pass  # nothing refers to them; pruning will find them
 
 
-def encoded(changed: Mapping[str, Revision]) -> Documents:
+def encoded(changed: Mapping[str, Revision], schema: Schema) -> Documents:
     """What revisions need to have stored."""
     documents = Documents()
     for revision in changed.values():
         for version, definition in revision.definitions.items():
-            documents.definitions[version] = v1.encode_definition(definition)
-        documents.structures[revision.version] = v1.encode_structure(revision.structure())
+            documents.definitions[version] = encode_definition(definition)
+        document, structure = encode_structure(revision.structure(), schema)
+        documents.structures[revision.version] = document
+        documents.made.append(structure)
     return documents
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from modulestore._sync.commits import Committer
 from modulestore._sync.preparing import prepare_write
-from modulestore._sync.reading import load_definitions, load_structures
 from modulestore.errors import EditConflict, NotFound
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model import merging
 from modulestore.model.conflict import KeptConflict
@@ -67,9 +67,9 @@ class Conflicts:
         Raises:
             EditConflict: items are left to decide; the edit is kept.
         """
-        theirs = (load_structures(self._committer.backend, [head]))[head]
+        theirs = self._committer.reader.structure(head)
         needed = merging.needed_definitions(base, theirs, mine.structure) - mine.definitions.keys()
-        contents = {**load_definitions(self._committer.backend, needed), **mine.definitions}
+        contents = {**self._committer.reader.definitions(needed), **mine.definitions}
         result = merging.merge(base, theirs, mine.structure, contents, choices=choices)
         if result.conflicts and overwrite:
             every = {item.id: "mine" for item in result.conflicts}
@@ -90,12 +90,13 @@ class Conflicts:
         """Store a version that no branch points to."""
         backend = self._committer.backend
         author = structure.header.edited_by
-        prepare_write(backend, author, writes_allowed=self._committer.writes_allowed)
+        schema = prepare_write(backend, author, self._committer.rules)
+        document, _ = encode_structure(structure, schema)
         with backend.group() as group:
             group.definitions.put_many(
-                {version: v1.encode_definition(definition) for version, definition in definitions.items()}
+                {version: encode_definition(definition) for version, definition in definitions.items()}
             )
-            group.structures.put_many({structure.id: v1.encode_structure(structure)})
+            group.structures.put_many({structure.id: document})
 
     def _keep(
         self,

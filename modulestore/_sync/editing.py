@@ -9,9 +9,9 @@ from typing import Any, Literal, Self, get_args
 
 from modulestore._sync.commits import Committer
 from modulestore._sync.conflicts import Conflicts, Mine
-from modulestore._sync.reading import find_entry, find_head, load_definitions, load_structures
+from modulestore._sync.reading import find_entry, find_head
 from modulestore.errors import BlockNotFound, HeadMoved, InvalidInput
-from modulestore.formats.v1 import new_version_id
+from modulestore.formats.ids import new_version_id
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, VersionId, as_usage_key
 from modulestore.model import editing
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED, branch_name
@@ -95,8 +95,7 @@ class EditSession:
             entry = find_entry(backend, self._key)
             self._branch, head = find_head(entry, self._key, _edited_branch(self._key))
             base, key = self._base or self._key.version or head, entry.key
-        structures = load_structures(backend, [base])
-        self.course = Course(key, structures[base], self._branch)
+        self.course = Course(key, self._committer.reader.structure(base), self._branch)
         return self
 
     def __exit__(
@@ -193,7 +192,7 @@ class EditSession:
     def _made(self) -> Revision:
         """The edits, on the version that the author saw."""
         base = self.course.structure
-        contents = load_definitions(self._committer.backend, editing.needed_definitions(base, self._edits))
+        contents = self._committer.reader.definitions(editing.needed_definitions(base, self._edits))
         revision = self._committer.revision(base, base.header.root, self._author)
         editing.apply_edits(revision, self._edits, contents)
         return revision
@@ -257,7 +256,7 @@ def with_publication(
     published = entry.heads.get(PUBLISHED)
     if branch != DRAFT or published is None or not needs_publication(revision):
         return {branch: revision}
-    structures = load_structures(committer.backend, [published])
-    following = committer.revision(structures[published], revision.root, revision.author)
+    head = committer.reader.structure(published)
+    following = committer.revision(head, revision.root, revision.author)
     auto_publish(revision, following, keys)
     return {branch: revision, PUBLISHED: following}

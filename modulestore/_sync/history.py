@@ -6,7 +6,7 @@ from __future__ import annotations
 from modulestore._sync.commits import message_kind
 from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import prepare_write
-from modulestore._sync.reading import find_entry, find_head, load_chain, load_structures
+from modulestore._sync.reading import find_entry, find_head, load_chain
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import Conflict, InvalidInput, VersionNotFound
 from modulestore.keys import ContextKey, VersionId, as_course_key, as_usage_key
@@ -95,7 +95,7 @@ class HistoryStore(StoreBase):
         """
         entry = find_entry(self._backend, as_course_key(key))
         version = find_version(self._backend, entry, name)
-        header = (load_structures(self._backend, [version]))[version].header
+        header = (self._reader.structure(version)).header
         message = self._backend.records.get(message_kind(entry.key), str(version))
         tags = self._backend.records.list(tag_kind(entry.key))
         return VersionInfo(
@@ -123,7 +123,7 @@ class HistoryStore(StoreBase):
         newer: Structure | None = None
         for start in range(0, len(versions), _BATCH):
             batch = versions[start : start + _BATCH]
-            structures = load_structures(self._backend, batch)
+            structures = self._reader.structures(batch)
             for version in batch:
                 older = structures[version]
                 change = None if newer is None else block_versions(newer, older, usage.block_key)
@@ -150,8 +150,8 @@ class HistoryStore(StoreBase):
             )
         entry = find_entry(self._backend, course_key)
         found = find_version(self._backend, entry, version)
-        load_structures(self._backend, [found])
-        prepare_write(self._backend, author, writes_allowed=self._writes_allowed)
+        self._reader.structures([found])
+        prepare_write(self._backend, author, self._rules)
         value = {"version": str(found), "author": author, "created_on": self._now()}
         if not self._backend.records.put_if_absent(tag_kind(entry.key), name, value):
             there = self._backend.records.get(tag_kind(entry.key), name)

@@ -19,11 +19,12 @@ from typing import BinaryIO
 
 from modulestore._sync.committing import insert_entry, swap_heads
 from modulestore._sync.ports import Backend, Files
-from modulestore._sync.preparing import prepare_write
-from modulestore._sync.reading import load_definitions, load_structures
+from modulestore._sync.preparing import WriteRules, prepare_write
+from modulestore._sync.reading import Reader
 from modulestore._sync.waiting import run_blocking
 from modulestore.errors import CommitUnknown, CourseExists, HeadMoved, ModuleStoreError, ProblemsFound
-from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.files import CourseFile
@@ -54,8 +55,9 @@ class Importer:
     """One import into one backend, by one author."""
 
     backend: Backend
+    reader: Reader
     author: Author
-    writes_allowed: bool
+    rules: WriteRules
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     progress: Progress
@@ -83,9 +85,9 @@ class Importer:
             changed = bool(uploads) or not plan.changes_nothing
             if not changed or dry_run:
                 return report(plan, plain, changed=changed)
-            prepare_write(self.backend, self.author, writes_allowed=self.writes_allowed)
+            schema = prepare_write(self.backend, self.author, self.rules)
             try:
-                self._write(plan, uploads, tree)
+                self._write(plan, schema, uploads, tree)
             except (HeadMoved, CourseExists) as error:
                 moved = error  # somebody committed in between: the archive is laid over what they made
             else:
@@ -101,9 +103,9 @@ class Importer:
         heads = {
             branch: entry.heads[branch] for branch in (DRAFT, PUBLISHED, LIBRARY) if branch in entry.heads
         }
-        structures = load_structures(self.backend, set(heads.values()))
+        structures = self.reader.structures(set(heads.values()))
         wanted = {version for structure in structures.values() for version in structure.definitions}
-        definitions = load_definitions(self.backend, wanted)
+        definitions = self.reader.definitions(wanted)
         return Existing(entry, {branch: structures[head] for branch, head in heads.items()}, definitions)
 
     def _uploads(self, key: ContextKey, plain: PlainCourse, tree: FileTree) -> list[_Upload]:
@@ -118,8 +120,8 @@ class Importer:
                 uploads.append(_Upload(file, plain_file.path, there is not None))
         return sorted(uploads, key=lambda upload: upload.replaces)
 
-    def _write(self, plan: ImportPlan, uploads: list[_Upload], tree: FileTree) -> None:
-        written = run_blocking(_encoded, plan)
+    def _write(self, plan: ImportPlan, schema: Schema, uploads: list[_Upload], tree: FileTree) -> None:
+        written = run_blocking(_encoded, plan, schema)
         # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
         reached = visible = False
         try:
@@ -137,6 +139,7 @@ class Importer:
                 reached = True
                 _make_visible(group, plan)
                 visible = True
+            self.reader.memory.forget_entry(plan.key)
         except CommitUnknown:
             raise  # it may have been done: everything written may be needed
         except BaseException as error:
@@ -163,11 +166,12 @@ class _Written:
     files: list[CourseFile]
 
 
-def _encoded(plan: ImportPlan) -> _Written:
+def _encoded(plan: ImportPlan, schema: Schema) -> _Written:
     return _Written(
-        definitions={definition.id: v1.encode_definition(definition) for definition in plan.definitions},
+        definitions={definition.id: encode_definition(definition) for definition in plan.definitions},
         structures={
-            structure.id: v1.encode_structure(structure) for structure in plan.new_structures.values()
+            structure.id: encode_structure(structure, schema).document
+            for structure in plan.new_structures.values()
         },
         files=[],
     )

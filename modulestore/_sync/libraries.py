@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modulestore._sync.editing import with_publication
-from modulestore._sync.reading import find_entry, find_head, load_structures
+from modulestore._sync.reading import find_entry, find_head
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import BlockNotFound, InvalidInput
 from modulestore.keys import (
@@ -75,7 +75,7 @@ class LibraryStore(StoreBase):
 
         def make(entry: IndexEntry) -> dict[str, Revision]:
             _, head = find_head(entry, entry.key, DRAFT)
-            base = (load_structures(self._backend, [head]))[head]
+            base = self._reader.structure(head)
             revision = self._committer.revision(base, base.header.root, author)
             copies = copy_from_library(revision, usage.block_key, sources)
             if usage.block_key.type == _LIBRARY_CONTENT:
@@ -101,7 +101,7 @@ class LibraryStore(StoreBase):
         usage = as_usage_key(dest.key if isinstance(dest, Block) else dest)
         entry = find_entry(self._backend, usage.course)
         _, head = find_head(entry, entry.key, DRAFT)
-        structure = (load_structures(self._backend, [head]))[head]
+        structure = self._reader.structure(head)
         position = structure.position(usage.block_key)
         if position is None:
             raise BlockNotFound(f"there is no block {usage.type}/{usage.id}", place=str(entry.key))
@@ -116,7 +116,7 @@ class LibraryStore(StoreBase):
         entry = find_entry(self._backend, key)
         _, head = find_head(entry, key, LIBRARY)
         wanted = VersionId.parse(version) if isinstance(version, str) else version or key.version or head
-        return (load_structures(self._backend, [wanted]))[wanted]
+        return self._reader.structure(wanted)
 
 
 def _children(structure: Structure) -> list[BlockKey]:

@@ -10,34 +10,52 @@ writes nor spare them from its pruning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from modulestore._sync.ports import Backend
 from modulestore.errors import InvalidAuthor, ReadOnlyStore
-from modulestore.formats import v1
+from modulestore.formats.structures import PLATFORM_SCHEMA, Schema, as_schema
 from modulestore.model.values import Author
 from modulestore.upkeep.migrations import load_steps
 from modulestore.upkeep.steps import PendingStep
 
-__all__ = ["apply_steps", "pending_steps", "prepare_write"]
+__all__ = ["FORMAT", "WriteRules", "apply_steps", "format_record", "pending_steps", "prepare_write"]
 
-_FORMAT = ("database", "format")
+FORMAT: Final = ("database", "format")
+"""Kind and key of the record that says that a database is ours, and in which format."""
 
 
-def prepare_write(backend: Backend, author: Author, *, writes_allowed: bool) -> None:
-    """Get a database ready to be written to by ``author``. One round trip when it is.
+@dataclass(frozen=True, slots=True)
+class WriteRules:
+    """What somebody who writes has to keep to.
+
+    Attributes:
+        on_platform: whether a database with a platform's documents may be written to.
+        new_schema: in which format the structures of a new, empty database will be.
+    """
+
+    on_platform: bool = False
+    new_schema: Schema = 2
+
+
+def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema:
+    """Get a database ready to be written to by ``author``; the format that its structures are written in.
+
+    One round trip when it is ready. The answer is for one commit: a database may be converted at any time.
 
     Raises:
         ReadOnlyStore: it is a platform's, and writing there was not asked for.
         InvalidAuthor: it is a platform's, which wants integers.
     """
-    if backend.records.get(*_FORMAT) is not None:
-        return
-    if backend.is_empty():
+    record = backend.records.get(*FORMAT)
+    if record is None and backend.is_empty():
         apply_steps(backend)
-        backend.records.put_if_absent(*_FORMAT, _format_record())
-        return
-    if not writes_allowed:
+        backend.records.put_if_absent(*FORMAT, format_record(rules.new_schema))
+        record = backend.records.get(*FORMAT)  # which may be somebody else's by now
+    if record is not None:
+        return as_schema(record.value.get("schema_version"))
+    if not rules.on_platform:
         raise ReadOnlyStore(
             "this database was written by an Open edX platform, and is open for reading",
             hint="add ?writes=yes to the URL if no platform is running on it: it would not see these writes",
@@ -46,10 +64,12 @@ def prepare_write(backend: Backend, author: Author, *, writes_allowed: bool) -> 
         raise InvalidAuthor(
             f"the platform's documents need an integer author, not {author!r}", hint="give a user id, or -1"
         )
+    return PLATFORM_SCHEMA
 
 
-def _format_record() -> Mapping[str, Any]:
-    return {"schema_version": v1.SCHEMA_VERSION}
+def format_record(schema: Schema) -> Mapping[str, Any]:
+    """The record that says in which format the structures of a database are written."""
+    return {"schema_version": schema}
 
 
 def pending_steps(backend: Backend) -> list[PendingStep]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from modulestore._sync.editing import with_publication
-from modulestore._sync.reading import find_entry, find_head, load_structures
+from modulestore._sync.reading import find_entry, find_head
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import InvalidInput
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, as_course_key, as_usage_key
@@ -103,7 +103,7 @@ class PublishingStore(StoreBase):
 
         def make(entry: IndexEntry) -> dict[str, Revision]:
             _, head = find_head(entry, entry.key, PUBLISHED)
-            published = (load_structures(self._backend, [head]))[head]
+            published = self._reader.structure(head)
             revision = self._revision(entry, DRAFT, published, author)
             publishing.discard(revision, published, usage.block_key)
             return with_publication(self._committer, entry, DRAFT, revision)
@@ -119,7 +119,7 @@ class PublishingStore(StoreBase):
         entry = find_entry(self._backend, _course(as_course_key(key)))
         heads = [entry.heads[branch] for branch in (DRAFT, PUBLISHED) if branch in entry.heads]
         _, draft = find_head(entry, entry.key, DRAFT)
-        structures = load_structures(self._backend, set(heads))
+        structures = self._reader.structures(set(heads))
         published = entry.heads.get(PUBLISHED)
         return publishing.changed_blocks(structures[draft], structures[published] if published else None)
 
@@ -133,7 +133,7 @@ class PublishingStore(StoreBase):
 
     def _head(self, entry: IndexEntry, branch: str) -> Structure:
         _, head = find_head(entry, entry.key, branch)
-        return (load_structures(self._backend, [head]))[head]
+        return self._reader.structure(head)
 
     def _published(self, entry: IndexEntry) -> Structure | None:
         return self._head(entry, PUBLISHED) if PUBLISHED in entry.heads else None

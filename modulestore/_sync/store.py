@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from modulestore._sync.catalog import CatalogStore
+from modulestore._sync.finding import find_wanted
 from modulestore._sync.importing import Importer
 from modulestore._sync.libraries import LibraryStore
 from modulestore._sync.preparing import apply_steps, pending_steps
 from modulestore._sync.publishing import PublishingStore
-from modulestore._sync.reading import find_entry, find_head, head_as_of, load_content, load_structures
 from modulestore._sync.versions import VersionStore
+from modulestore._sync.views import ViewStore
 from modulestore._sync.waiting import run_blocking
-from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
@@ -27,7 +27,7 @@ from modulestore.upkeep.steps import PendingStep
 __all__ = ["Store"]
 
 
-class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
+class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -55,6 +55,7 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         branch: str | None = None,
         version: VersionId | str | None = None,
         as_of: datetime | None = None,
+        staleness: float = 0.0,
     ) -> Course:
         """A snapshot of one version of a course or library.
 
@@ -67,29 +68,28 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
             version: id of a structure; then neither branch nor index is looked at.
             as_of: the newest version of the branch that is not younger than this (an aware datetime).
 
-        Cost: two round trips, the index and the structure; one with ``version``; with ``as_of`` two more, and
-        one more for every thousand versions.
+            staleness: seconds for which an index entry that this store has read may be outdated: what others
+                have committed since may be missed. What this store has committed is seen.
+
+        Cost: one round trip for the index, none with ``version`` or if ``staleness`` allows it; one for the
+        structure, two in format 2, none if it is still at hand; with ``as_of`` two more, and one more for
+        every thousand versions.
 
         Raises:
             InvalidKey, CourseNotFound, BranchNotFound, VersionNotFound: there is no such thing.
             CorruptDocument: the stored version cannot be read.
         """
-        course_key = as_course_key(key)
-        wanted = VersionId.parse(version) if isinstance(version, str) else version or course_key.version
-        if wanted is not None:
-            if as_of is not None:
-                raise InvalidInput("give a version or a moment, not both", place=str(course_key))
-            structure = (load_structures(self._backend, [wanted]))[wanted]
-            # A key that names nothing but a version has no names to show; it is shown as it is.
-            return Course(course_key if course_key.org is None else course_key.bare, structure)
-        entry = find_entry(self._backend, course_key)
-        name, head = find_head(entry, course_key, branch)
-        if as_of is not None:
-            if as_of.tzinfo is None:
-                raise InvalidInput("as_of needs a time zone", place=str(course_key))
-            head = head_as_of(self._backend, head, as_of)
-        structure = (load_structures(self._backend, [head]))[head]
-        return Course(entry.key, structure, name)
+        wanted = find_wanted(
+            self._backend,
+            self._reader,
+            key,
+            branch=branch,
+            version=version,
+            as_of=as_of,
+            staleness=staleness,
+        )
+        structure = self._reader.structure(wanted.version)
+        return Course(wanted.key, structure, wanted.branch)
 
     def load_content(self, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
         """Content-scope fields (HTML, problem XML …) of blocks, in their order. One round trip, however many
@@ -98,7 +98,7 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         Raises:
             DefinitionNotFound, CorruptDocument: the database is damaged.
         """
-        return load_content(self._backend, blocks)
+        return self._reader.content(blocks)
 
     def import_course(
         self,
@@ -133,8 +133,9 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore):
         """
         importer = Importer(
             backend=self._backend,
+            reader=self._reader,
             author=author,
-            writes_allowed=self._writes_allowed,
+            rules=self._rules,
             now=self._now,
             ids=self._ids,
             progress=progress or (lambda what, done, total: None),

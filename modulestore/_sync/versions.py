@@ -9,7 +9,7 @@ from modulestore._sync.authoring import AuthoringStore
 from modulestore._sync.conflicts import Mine
 from modulestore._sync.editing import with_publication
 from modulestore._sync.history import HistoryStore, find_version
-from modulestore._sync.reading import find_entry, find_head, load_definitions, load_structures
+from modulestore._sync.reading import find_entry, find_head
 from modulestore.errors import InvalidInput
 from modulestore.keys import (
     BlockKey,
@@ -23,12 +23,11 @@ from modulestore.keys import (
 from modulestore.model import diff as differences
 from modulestore.model import publishing
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
-from modulestore.model.changes import compare
 from modulestore.model.commit import Commit
 from modulestore.model.course import Block
 from modulestore.model.diff import Diff
 from modulestore.model.index import IndexEntry
-from modulestore.model.publishing import Preview
+from modulestore.model.publishing import Change, Preview
 from modulestore.model.restoring import restore
 from modulestore.model.revision import Revision
 from modulestore.model.values import Author
@@ -50,9 +49,9 @@ class VersionStore(HistoryStore, AuthoringStore):
         entry = find_entry(self._backend, as_course_key(key))
         first = find_version(self._backend, entry, before)
         second = find_version(self._backend, entry, after)
-        structures = load_structures(self._backend, {first, second})
+        structures = self._reader.structures({first, second})
         a, b = structures[first], structures[second]
-        contents = load_definitions(self._backend, differences.needed_definitions(a, b))
+        contents = self._reader.definitions(differences.needed_definitions(a, b))
         return differences.diff(a, b, contents)
 
     def restore(
@@ -114,7 +113,7 @@ class VersionStore(HistoryStore, AuthoringStore):
         branch = _working_branch(entry.key)
         found = find_version(self._backend, entry, version)
         _, head = find_head(entry, entry.key, branch)
-        structures = load_structures(self._backend, {found, head})
+        structures = self._reader.structures({found, head})
         base = structures[head]
         revision = self._committer.revision(base, base.header.root, author)
         restore(revision, structures[found], wanted)
@@ -140,7 +139,7 @@ class VersionStore(HistoryStore, AuthoringStore):
         branch = _working_branch(course_key)
         entry = find_entry(self._backend, course_key)
         found = find_version(self._backend, entry, version)
-        undone = (load_structures(self._backend, [found]))[found]
+        undone = self._reader.structure(found)
         previous = undone.header.previous_version
         if previous is None:
             raise InvalidInput(
@@ -148,7 +147,7 @@ class VersionStore(HistoryStore, AuthoringStore):
                 place=str(course_key),
                 hint="`restore` goes back to a version",
             )
-        before = (load_structures(self._backend, [previous]))[previous]
+        before = self._reader.structure(previous)
         without = self._committer.revision(undone, undone.header.root, author)
         restore(without, before)
 
@@ -166,7 +165,7 @@ class VersionStore(HistoryStore, AuthoringStore):
 
     def _following(self, entry: IndexEntry, like: Revision) -> Revision:
         head = entry.heads.get(PUBLISHED)
-        structures = load_structures(self._backend, [head] if head else [])
+        structures = self._reader.structures([head] if head else [])
         return self._committer.revision(structures[head] if head else None, like.root, like.author)
 
 
@@ -175,11 +174,15 @@ def _block_key(block: Block | UsageKey | str) -> BlockKey:
 
 
 def _preview(revision: Revision) -> Preview:
-    """What a revision does to its branch."""
-    if revision.base is None or revision.is_empty:
-        return Preview(tuple(revision.keys()) if revision.base is None else (), (), ())
-    changes = compare(revision.base, revision.structure())
-    return Preview(changes.added, tuple(changes.changed), changes.removed)
+    """What a revision does to its branch; a moved block counts as changed, and nobody for new children."""
+    if revision.base is None:
+        return Preview(tuple(revision.keys()), (), ())
+    kinds = publishing.changed_blocks(revision.structure(), revision.base)
+
+    def of(*wanted: Change) -> tuple[BlockKey, ...]:
+        return tuple(key for key, kind in kinds.items() if kind in wanted)
+
+    return Preview(of(Change.ADDED), of(Change.CHANGED, Change.MOVED), of(Change.REMOVED))
 
 
 def _working_branch(key: ContextKey) -> str:

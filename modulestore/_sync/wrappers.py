@@ -155,8 +155,8 @@ class _Structures(Structures):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._around("structures.get_many", lambda: self._inner.get_many(ids))
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        self._around("structures.put_many", lambda: self._inner.put_many(documents))
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return self._around("structures.put_many", lambda: self._inner.put_many(documents))
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -178,8 +178,8 @@ class _Definitions(Definitions):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._around("definitions.get_many", lambda: self._inner.get_many(ids))
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        self._around("definitions.put_many", lambda: self._inner.put_many(documents))
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return self._around("definitions.put_many", lambda: self._inner.put_many(documents))
 
     def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         return _each(self._around, "definitions.ids", self._inner.ids(batch=batch))

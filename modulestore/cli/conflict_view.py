@@ -31,20 +31,24 @@ def conflict_json(conflict: KeptConflict) -> dict[str, Any]:
     }
 
 
-def conflict_lines(conflict: KeptConflict) -> list[str]:
-    """What is to decide, with the commands that decide it."""
+def conflict_lines(conflict: KeptConflict, command: str) -> list[str]:
+    """What is to decide, with the commands that decide it.
+
+    Args:
+        command: how a command on the same store begins.
+    """
     lines = [
         f"  conflict {conflict.id}: {conflict.author!r} edited version {conflict.base},",
         f"  and the head is {conflict.theirs} by {conflict.their_author!r} now",
     ]
     for item in conflict.items:
         lines += _item_lines(conflict, item)
-    resolve = f"modulestore conflicts resolve {conflict.id}"
-    each = " ".join(f"--ours {item.id}" for item in conflict.items[:3])
+    resolve = f"{command} conflicts resolve {conflict.id}"
+    each = " ".join(f"--ours {item.id}" for item in conflict.items)
     return [
         *lines,
         "  decide with one of",
-        f"    {resolve} {each}{' …' if len(conflict.items) > 3 else ''}  # or --theirs, item by item",
+        f"    {resolve} {each}  # or --theirs, item by item",
         f"    {resolve} --overwrite  # yours in all of them; all else stays merged",
         f"    {resolve} --abort  # give your edit up",
     ]

@@ -9,7 +9,7 @@ import typer
 from modulestore import Store
 from modulestore.cli.conflict_view import conflict_json, conflict_lines
 from modulestore.cli.output import counted, print_json, since
-from modulestore.cli.settings import Json, open_store
+from modulestore.cli.settings import Json, Settings, open_store
 from modulestore.errors import InvalidInput
 from modulestore.keys import LibraryKey
 from modulestore.model.branches import DRAFT, LIBRARY
@@ -56,12 +56,13 @@ def conflicts(
         raise InvalidInput(f"conflicts {what} decides nothing", hint=_HINT)
     if both := set(ours or ()) & set(theirs or ()):
         raise InvalidInput(f"item {min(both)} cannot be both ours and theirs", hint=_HINT)
+    settings: Settings = context.obj
     with open_store(context, must_exist=True) as store:
         match what:
             case "list":
                 _list(store, name, json)
             case "show":
-                _show(store, name, json)
+                _show(store, name, settings.command, json)
             case "resolve":
                 _resolve(store, name, choices, overwrite, abort, json)
             case _:
@@ -84,13 +85,13 @@ def _list(store: Store, key: str, json: bool) -> None:
         print("nothing to decide")
 
 
-def _show(store: Store, conflict_id: str, json: bool) -> None:
+def _show(store: Store, conflict_id: str, command: str, json: bool) -> None:
     conflict = store.conflict(conflict_id)
     if json:
         print_json(conflict_json(conflict))
         return
     print(conflict.key)
-    print(*conflict_lines(conflict), sep="\n")
+    print(*conflict_lines(conflict, command), sep="\n")
 
 
 def _resolve(

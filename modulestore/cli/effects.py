@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modulestore import BlockKey, Store, UsageKey, VersionId
+from modulestore import BlockKey, Preview, Store, UsageKey, VersionId
 from modulestore.cli.output import counted, print_json
 from modulestore.keys import ContextKey
 from modulestore.model.changes import Aspect, compare
 from modulestore.model.commit import Commit
 from modulestore.model.structure import Structure
 
-__all__ = ["Effects", "effects_between", "effects_of", "report"]
+__all__ = ["Effects", "effects_of", "previewed", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,17 @@ def effects_of(store: Store, commit: Commit, branch: str) -> Effects:
     after = store.open(commit.key, version=move.after).structure
     if move.before is None:
         return Effects(commit.key, added=tuple(after.key(position) for position in range(len(after))))
-    return effects_between(commit.key, store.open(commit.key, version=move.before).structure, after)
+    return _effects_between(commit.key, store.open(commit.key, version=move.before).structure, after)
 
 
-def effects_between(key: ContextKey, before: Structure, after: Structure) -> Effects:
+def previewed(key: ContextKey, preview: Preview | None) -> Effects:
+    """What would become of a branch; of one that there is no preview of, nothing."""
+    if preview is None:
+        return Effects(key)
+    return Effects(key, preview.added, tuple(sorted(preview.changed)), preview.removed)
+
+
+def _effects_between(key: ContextKey, before: Structure, after: Structure) -> Effects:
     """What became of the blocks of one version in another.
 
     That a block has other children is told by these; their order is its own.

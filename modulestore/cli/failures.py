@@ -38,8 +38,12 @@ def exit_code(error: Exception) -> int:
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def report_failure(error: ModuleStoreError | typer.TyperException, *, as_json: bool) -> None:
-    """Say on standard error what went wrong: one line and what to do next, or one JSON value."""
+def report_failure(error: ModuleStoreError | typer.TyperException, command: str, *, as_json: bool) -> None:
+    """Say on standard error what went wrong: one line and what to do next, or one JSON value.
+
+    Args:
+        command: how a command on the same store begins.
+    """
     if isinstance(error, ModuleStoreError):
         details: dict[str, Any] = {
             "type": type(error).__name__,
@@ -51,7 +55,7 @@ def report_failure(error: ModuleStoreError | typer.TyperException, *, as_json: b
             details["problems"] = error.problems
         if isinstance(error, EditConflict):
             details["conflict"] = conflict_json(error.conflict)
-            details["hint"] = f"`modulestore conflicts resolve {error.conflict.id}` decides; see its --help"
+            details["hint"] = f"`{command} conflicts resolve {error.conflict.id}` decides; see its --help"
     else:
         hint = "`modulestore --help` lists commands and options"
         details = {"type": "UsageError", "message": error.format_message(), "place": None, "hint": hint}
@@ -64,7 +68,7 @@ def report_failure(error: ModuleStoreError | typer.TyperException, *, as_json: b
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
     if isinstance(error, EditConflict):
-        print(*conflict_lines(error.conflict), sep="\n", file=sys.stderr)
+        print(*conflict_lines(error.conflict, command), sep="\n", file=sys.stderr)
         return
     if details["hint"]:
         print(f"  {details['hint']}", file=sys.stderr)

@@ -44,7 +44,7 @@ def _settings(
         str, typer.Option("--store", envvar=URL_VARIABLE, metavar="URL", help="The store to work with.")
     ] = DEFAULT_URL,
 ) -> None:
-    context.obj = Settings(store)
+    context.obj.url = store
 
 
 app.command("create")(catalog.create)
@@ -78,10 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    settings = Settings()
     try:
-        return app(words, standalone_mode=False, prog_name="modulestore") or 0
+        return app(words, standalone_mode=False, prog_name="modulestore", obj=settings) or 0
     except (ModuleStoreError, typer.TyperException) as error:
-        report_failure(error, as_json=as_json)
+        report_failure(error, settings.command, as_json=as_json)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         return 130

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modulestore import Store
-from modulestore.cli.effects import Effects, effects_of, report
+from modulestore.cli.effects import effects_of, previewed, report
 from modulestore.cli.output import columns, print_json
 from modulestore.cli.settings import Author, Json, Key, Message, as_author, block_of, open_store
 from modulestore.keys import as_course_key
@@ -57,8 +57,7 @@ def publish(
     block = None if usage_key is None else block_of(course, usage_key)
     with open_store(context, must_exist=True) as store:
         if dry_run:
-            preview = store.publish_preview(course, block)
-            effects = Effects(course, preview.added, preview.changed, preview.removed)
+            effects = previewed(course, store.publish_preview(course, block))
             report("would publish", effects, None, json)
             return
         commit = store.publish(course, block, author=as_author(author), message=message)

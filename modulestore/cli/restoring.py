@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
 
-from modulestore import Store, UsageKey
-from modulestore.cli.effects import Effects, effects_between, effects_of, report
+from modulestore import Store
+from modulestore.cli.effects import Effects, effects_of, previewed, report
+from modulestore.cli.output import print_json
 from modulestore.cli.settings import Author, Json, Key, Message, VersionName, as_author, block_of, open_store
-from modulestore.formats.v1 import new_version_id
 from modulestore.keys import ContextKey, LibraryKey, as_course_key
-from modulestore.model import restoring
-from modulestore.model.branches import DRAFT, LIBRARY
+from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.commit import Commit
-from modulestore.model.revision import Revision
 
 __all__ = ["restore", "undo"]
 
@@ -31,9 +28,7 @@ def restore(
     to: Annotated[
         Literal["draft", "both"], typer.Option("--to", help="both: what is restored is published as well.")
     ] = "draft",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; say what the draft would become.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be.")] = False,
     message: Message = None,
     author: Author = "-1",
     json: Json = False,
@@ -49,8 +44,12 @@ def restore(
     with open_store(context, must_exist=True) as store:
         usage = None if block is None else block_of(course, block)
         if dry_run:
-            effects = _preview(store, course, version, usage)
-            report("would restore", effects, None, json)
+            preview = store.restore_preview(course, version, block=usage, to=to)
+            effects = previewed(course, preview[_branch(course)])
+            if to == "both" and not isinstance(course, LibraryKey):
+                _report_both(effects, previewed(course, preview.get(PUBLISHED)), json)
+            else:
+                report("would restore", effects, None, json)
             return
         commit = store.restore(course, version, block=usage, to=to, author=as_author(author), message=message)
         _done(store, "restored", commit, json)
@@ -75,18 +74,15 @@ def undo(
         _done(store, "undone", commit, json)
 
 
-def _preview(store: Store, course: ContextKey, version: str, block: UsageKey | None) -> Effects:
-    """What `restore` would do to the draft."""
-    key = None if block is None else block.block_key
-    head = store.open(course, branch=_branch(course))
-    base = head.structure
-    target = store.open(course, version=store.version(course, version).version).structure
-    ids = iter(new_version_id, None)
-    revision = Revision(
-        base, base.header.root, version=next(ids), author=None, now=datetime.now(UTC), ids=ids
-    )
-    restoring.restore(revision, target, key)
-    return Effects(head.key) if revision.is_empty else effects_between(head.key, base, revision.structure())
+def _report_both(draft: Effects, published: Effects, json: bool) -> None:
+    """Print what would become of both branches."""
+    if json:
+        print_json({"version": None, **draft.as_json(), PUBLISHED: published.as_json()})
+        return
+    if draft or not published:
+        report("would restore", draft, None, json)
+    if published:
+        report("would publish", published, None, json)
 
 
 def _branch(key: ContextKey) -> str:

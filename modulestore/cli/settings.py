@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,11 +41,17 @@ Message = Annotated[str | None, typer.Option("--message", "-m", help="What is do
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON value.")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settings:
     """Options that stand before the command."""
 
-    url: str
+    url: str = DEFAULT_URL
+
+    @property
+    def command(self) -> str:
+        """How another command on the same store begins, ready for a shell."""
+        usual = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        return "modulestore" if self.url == usual else f"modulestore --store {shlex.quote(self.url)}"
 
 
 def open_store(context: typer.Context, *, must_exist: bool = False) -> Store:

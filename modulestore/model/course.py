@@ -19,7 +19,7 @@ from modulestore.model.inheritance import Resolved, effective, resolve
 from modulestore.model.structure import EditInfo, Structure
 from modulestore.model.values import Author, copy_value
 
-__all__ = ["Block", "BlockRef", "Course", "Order"]
+__all__ = ["Block", "BlockRef", "Course", "Order", "block_key_of"]
 
 Order = Literal["pre", "post", "topological"]
 BlockRef: TypeAlias = "Block | UsageKey | BlockKey | tuple[str, str] | str"
@@ -94,7 +94,7 @@ class Course:
         if not isinstance(ref, Block | UsageKey | tuple | str):
             return False
         try:
-            return self.structure.position(_block_key(ref, self.key)) is not None
+            return self.structure.position(block_key_of(ref, self.key)) is not None
         except (InvalidKey, BlockNotFound):
             return False
 
@@ -105,7 +105,7 @@ class Course:
             BlockNotFound: this version has no such block.
             InvalidKey: the text is not a usage key.
         """
-        key = _block_key(ref, self.key)
+        key = block_key_of(ref, self.key)
         position = self.structure.position(key)
         if position is None:
             raise BlockNotFound(
@@ -335,7 +335,13 @@ def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: copy_value(value) for name, value in fields.items()}
 
 
-def _block_key(ref: BlockRef, course: ContextKey) -> BlockKey:
+def block_key_of(ref: BlockRef, course: ContextKey) -> BlockKey:
+    """Type and id of a block of this course.
+
+    Raises:
+        BlockNotFound: it is a block of another course.
+        InvalidKey: the text is not a usage key.
+    """
     if isinstance(ref, Block):
         return ref.block_key
     if isinstance(ref, str):

@@ -23,6 +23,7 @@ __all__ = [
     "BlockFields",
     "BlockRecord",
     "EditInfo",
+    "Lookups",
     "Origin",
     "Structure",
     "StructureHeader",
@@ -166,6 +167,20 @@ class RecordData:
         return self.records[position]
 
 
+class Lookups:
+    """What is worked out from the columns of a structure when it is first asked for: once for all structures
+    that share these columns.
+    """
+
+    __slots__ = ("index", "outline")
+
+    def __init__(
+        self, index: dict[tuple[str, str], int] | None = None, outline: Outline | None = None
+    ) -> None:
+        self.index = index
+        self.outline = outline
+
+
 class Structure:
     """One immutable version of a course outline.
 
@@ -183,8 +198,6 @@ class Structure:
     """
 
     __slots__ = (
-        "_index",
-        "_outline",
         "absent",
         "assets",
         "children",
@@ -192,6 +205,7 @@ class Structure:
         "definitions",
         "header",
         "ids",
+        "lookups",
         "origin",
         "thumbnails",
         "types",
@@ -207,13 +221,12 @@ class Structure:
         absent: Sequence[BlockKey],
         data: BlockData,
         *,
-        index: dict[tuple[str, str], int] | None = None,
-        outline: Outline | None = None,
+        lookups: Lookups | None = None,
         assets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         thumbnails: Sequence[Any] | None = None,
         origin: Origin | None = None,
     ) -> None:
-        """A structure of columns. ``index`` and ``outline``, if known already, are those of these columns."""
+        """A structure of columns; ``lookups`` of these columns, if there are some already."""
         self.header = header
         self.types = types
         self.ids = ids
@@ -224,8 +237,7 @@ class Structure:
         self.assets = assets
         self.thumbnails = thumbnails
         self.origin = origin
-        self._index = index
-        self._outline = outline
+        self.lookups = Lookups() if lookups is None else lookups
 
     @classmethod
     def of(
@@ -249,7 +261,7 @@ class Structure:
             children,
             absent,
             RecordData(records),
-            index=index,
+            lookups=Lookups(index),
             assets=assets,
             thumbnails=thumbnails,
         )
@@ -261,8 +273,8 @@ class Structure:
     @property
     def root(self) -> int | None:
         """Position of the root block; None when the document has no such block."""
-        if self._index is not None:
-            return self._index.get(self.header.root)
+        if self.lookups.index is not None:
+            return self.lookups.index.get(self.header.root)
         # Found without an index of all blocks, which most readings never need: nearly always it is the first.
         wanted, at = self.header.root, -1
         while True:
@@ -276,9 +288,9 @@ class Structure:
     @property
     def outline(self) -> Outline:
         """Parents and orders, worked out once per version, when first asked for."""
-        if self._outline is None:
-            self._outline = Outline(self.types, self.ids, self.children, self.root)
-        return self._outline
+        if self.lookups.outline is None:
+            self.lookups.outline = Outline(self.types, self.ids, self.children, self.root)
+        return self.lookups.outline
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -290,9 +302,9 @@ class Structure:
     @property
     def index(self) -> dict[tuple[str, str], int]:
         """The position of each (type, id), worked out when first asked for. Never change it."""
-        if self._index is None:
-            self._index = index_of(self.types, self.ids)
-        return self._index
+        if self.lookups.index is None:
+            self.lookups.index = index_of(self.types, self.ids)
+        return self.lookups.index
 
     def key(self, position: int) -> BlockKey:
         """The block at this position; of a child that is not there, what its parent calls it."""
@@ -330,8 +342,7 @@ class Structure:
             self.children,
             self.absent,
             self.data,
-            index=self._index,
-            outline=self._outline,
+            lookups=self.lookups,
             assets=self.assets,
             thumbnails=self.thumbnails,
             origin=Origin(stored),

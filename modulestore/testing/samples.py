@@ -9,7 +9,7 @@ from typing import Any
 
 import bson
 
-from modulestore.formats.v1 import new_version_id, to_object_id
+from modulestore.formats.ids import new_version_id, to_object_id
 from modulestore.keys import AssetKey, ContextKey, CourseKey, VersionId
 from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry

@@ -12,6 +12,7 @@ import pytest
 
 from modulestore._async.mongo import open_mongo
 from modulestore._async.ports import Backend
+from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.sqlite import open_sqlite
 from modulestore._async.waiting import closing
 from modulestore.keys import VersionId
@@ -21,17 +22,20 @@ COURSE = SAMPLES / "sample-course"
 LIBRARY = SAMPLES / "sample-library"
 COURSE_KEY = "course-v1:Example+MS101+2026"
 
-BACKENDS = pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+BACKENDS = pytest.mark.parametrize("kind", ["sqlite", "mongodb", "sqlite-format-1", "mongodb-format-1"])
+"""Both databases, with structures in either format; format 2 unless it says otherwise."""
 
 
 @asynccontextmanager
 async def fresh_backend(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
     """A backend on a new, empty database."""
-    if kind == "sqlite":
+    if kind.startswith("sqlite"):
         backend: Backend = await open_sqlite(request.getfixturevalue("tmp_path") / "store.db")
     else:
         backend = await open_mongo(request.getfixturevalue("mongodb_url"))
     try:
+        if kind.endswith("format-1"):
+            await prepare_write(backend, -1, WriteRules(new_schema=1))
         yield backend
     finally:
         await backend.close()

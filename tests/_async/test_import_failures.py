@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from modulestore._async.ports import Backend
-from modulestore._async.reading import load_definitions, load_structures
+from modulestore._async.reading import Reader
 from modulestore._async.store import AsyncStore
 from modulestore._async.waiting import race
 from modulestore.errors import (
@@ -51,9 +52,10 @@ def few_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
 async def expect_whole(backend: Backend) -> None:
     """Everything that the index leads to is there."""
     for entry in await backend.index.list():
-        structures = await load_structures(backend, set(entry.heads.values()))
+        reader = Reader(backend)
+        structures = await reader.structures(set(entry.heads.values()))
         for structure in structures.values():
-            await load_definitions(backend, structure.definitions)
+            await reader.definitions(structure.definitions)
 
 
 async def count_writes(backend: FaultyBackend, path: Path, **options: Any) -> int:
@@ -75,7 +77,7 @@ async def test_a_write_that_fails_leaves_everything_as_before(backend: FaultyBac
         else:
             break
         backend.disarm()
-        if kind == "mongodb" and backend.writes[-1] == "group.commit":
+        if kind.startswith("mongodb") and backend.writes[-1] == "group.commit":
             await expect_whole(backend)  # there is no such write: what failed came after the commit
             continue
         assert await everything(backend) == before, f"after write {number} failed"
@@ -113,7 +115,7 @@ async def test_a_crash_at_any_write_leaves_the_course_out_or_whole(backend: Faul
                 assert after["entries"] == before["entries"]
                 assert before["structures"].items() <= after["structures"].items()
                 assert before["definitions"].items() <= after["definitions"].items()
-                if kind == "sqlite":
+                if kind.startswith("sqlite"):
                     assert after == before
                 continue
             # Visible: then all of it is there, and an import has nothing left to do.
@@ -153,7 +155,7 @@ async def test_a_structure_that_is_too_large_is_refused_before_anything_is_writt
 ) -> None:
     before = await everything(backend)
     writes = len(backend.writes)
-    long_value = "x" * (17 * 1024 * 1024)
+    long_value = os.urandom(17 * 1024 * 1024).hex()  # which nothing makes much smaller
     course = changed_copy(
         COURSE,
         tmp_path,

@@ -222,6 +222,9 @@ async def test_what_reading_costs(backend: Backend) -> None:
     assert counting.calls == {"definitions.get_many": 1}
     counting.calls.clear()
     await store.open(COURSE_KEY, version=course.version)
+    await store.load_content(course.blocks())
+    assert counting.calls == {}, "what was read is at hand"
+    await AsyncStore(counting).open(COURSE_KEY, version=course.version)
     assert counting.calls == {"structures.get_many": 1}
 
 

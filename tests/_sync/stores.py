@@ -13,6 +13,7 @@ import pytest
 
 from modulestore._sync.mongo import open_mongo
 from modulestore._sync.ports import Backend
+from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.waiting import closing
 from modulestore.keys import VersionId
@@ -22,17 +23,20 @@ COURSE = SAMPLES / "sample-course"
 LIBRARY = SAMPLES / "sample-library"
 COURSE_KEY = "course-v1:Example+MS101+2026"
 
-BACKENDS = pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+BACKENDS = pytest.mark.parametrize("kind", ["sqlite", "mongodb", "sqlite-format-1", "mongodb-format-1"])
+"""Both databases, with structures in either format; format 2 unless it says otherwise."""
 
 
 @contextmanager
 def fresh_backend(kind: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
     """A backend on a new, empty database."""
-    if kind == "sqlite":
+    if kind.startswith("sqlite"):
         backend: Backend = open_sqlite(request.getfixturevalue("tmp_path") / "store.db")
     else:
         backend = open_mongo(request.getfixturevalue("mongodb_url"))
     try:
+        if kind.endswith("format-1"):
+            prepare_write(backend, -1, WriteRules(new_schema=1))
         yield backend
     finally:
         backend.close()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from modulestore._sync.ports import Backend
-from modulestore._sync.reading import load_definitions, load_structures
+from modulestore._sync.reading import Reader
 from modulestore._sync.store import Store
 from modulestore._sync.waiting import race
 from modulestore.errors import (
@@ -50,9 +51,10 @@ def few_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
 def expect_whole(backend: Backend) -> None:
     """Everything that the index leads to is there."""
     for entry in backend.index.list():
-        structures = load_structures(backend, set(entry.heads.values()))
+        reader = Reader(backend)
+        structures = reader.structures(set(entry.heads.values()))
         for structure in structures.values():
-            load_definitions(backend, structure.definitions)
+            reader.definitions(structure.definitions)
 
 
 def count_writes(backend: FaultyBackend, path: Path, **options: Any) -> int:
@@ -74,7 +76,7 @@ def test_a_write_that_fails_leaves_everything_as_before(backend: FaultyBackend, 
         else:
             break
         backend.disarm()
-        if kind == "mongodb" and backend.writes[-1] == "group.commit":
+        if kind.startswith("mongodb") and backend.writes[-1] == "group.commit":
             expect_whole(backend)  # there is no such write: what failed came after the commit
             continue
         assert everything(backend) == before, f"after write {number} failed"
@@ -112,7 +114,7 @@ def test_a_crash_at_any_write_leaves_the_course_out_or_whole(backend: FaultyBack
                 assert after["entries"] == before["entries"]
                 assert before["structures"].items() <= after["structures"].items()
                 assert before["definitions"].items() <= after["definitions"].items()
-                if kind == "sqlite":
+                if kind.startswith("sqlite"):
                     assert after == before
                 continue
             # Visible: then all of it is there, and an import has nothing left to do.
@@ -152,7 +154,7 @@ def test_a_structure_that_is_too_large_is_refused_before_anything_is_written(
 ) -> None:
     before = everything(backend)
     writes = len(backend.writes)
-    long_value = "x" * (17 * 1024 * 1024)
+    long_value = os.urandom(17 * 1024 * 1024).hex()  # which nothing makes much smaller
     course = changed_copy(
         COURSE,
         tmp_path,

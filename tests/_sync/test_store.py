@@ -221,6 +221,9 @@ def test_what_reading_costs(backend: Backend) -> None:
     assert counting.calls == {"definitions.get_many": 1}
     counting.calls.clear()
     store.open(COURSE_KEY, version=course.version)
+    store.load_content(course.blocks())
+    assert counting.calls == {}, "what was read is at hand"
+    Store(counting).open(COURSE_KEY, version=course.version)
     assert counting.calls == {"structures.get_many": 1}
 
 

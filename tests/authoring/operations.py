@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from modulestore._sync.store import Store
-from modulestore.errors import EditConflict
+from modulestore.errors import CourseExists, EditConflict
 from modulestore.keys import UsageKey, as_course_key
+from modulestore.testing.samples import new_file
 
 __all__ = ["OPERATIONS", "Operation"]
 
@@ -94,6 +96,29 @@ def conflict(store: Store, key: str) -> str:
     raise AssertionError("there should be a conflict")
 
 
+def with_files(store: Store, key: str) -> None:
+    for name in ("map.png", "table.pdf"):
+        store._backend.files.put(new_file(name, as_course_key(key)), io.BytesIO(name.encode()))
+
+
+LIBRARY = "library-v1:Example+Bank"
+
+
+def bank(store: Store, key: str) -> UsageKey:
+    """A block with copies of the first version of a library that has two."""
+    with suppress(CourseExists):
+        store.create_library(LIBRARY)
+        with store.edit(LIBRARY) as edit:
+            edit.add("problem", edit.course.root, id="question", display_name="Question", weight=1.0)
+        with store.edit(LIBRARY) as edit:
+            edit.update(("problem", "question"), weight=2.0)
+            edit.add("html", edit.course.root, id="text", data="<p>text</p>")
+    with store.edit(key, author="ana") as edit:
+        block = edit.add("library_content", ("vertical", "a"), id="bank")
+    store.copy_from_library(block, LIBRARY, version=store.history(LIBRARY)[1].version, author="ana")
+    return block
+
+
 def deleted(store: Store, key: str) -> None:
     store.delete(key, author="ana")
 
@@ -112,7 +137,11 @@ OPERATIONS: dict[str, Operation] = {
     "restore": Operation(twice_changed, lambda store, key, first: store.restore(key, first, to="both")),
     "undo": Operation(twice_changed, lambda store, key, first: store.undo(key, first)),
     "tag": Operation(nothing, lambda store, key, _: store.tag(key, "draft", "2026-spring")),
-    "rerun": Operation(nothing, lambda store, key, _: store.rerun(key, other(key), title="Again")),
+    "copy from a library": Operation(
+        bank, lambda store, key, block: store.copy_from_library(block, LIBRARY, [("html", "text")])
+    ),
+    "update from a library": Operation(bank, lambda store, key, block: store.update_from_library(block)),
+    "rerun": Operation(with_files, lambda store, key, _: store.rerun(key, other(key), title="Again")),
     "delete": Operation(nothing, lambda store, key, _: store.delete(key)),
     "undelete": Operation(deleted, lambda store, key, _: store.undelete(key)),
 }

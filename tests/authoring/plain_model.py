@@ -67,6 +67,10 @@ class PlainCourse:
             was = self.published.get(block, {"children": []})["children"]
             orphans += [child for child in was if child not in self.draft[block]["children"]]
             self.published[block] = deepcopy(self.draft[block])
+        for block in below(self.draft, name):
+            for parent in parents(self.published, block):
+                if block not in self.draft.get(parent, {"children": []})["children"]:
+                    self.published[parent]["children"].remove(block)
         self._remove_orphans(orphans)
 
     def _publish_alone(self, name: str) -> None:
@@ -89,12 +93,8 @@ class PlainCourse:
         remove(self.published, name)
 
     def can_discard(self, name: str) -> bool:
-        """Whether the rules say what becomes of it: all that is published below it has one place there."""
-        return (
-            name in self.published
-            and name in self.draft
-            and all(len(parents(self.published, block)) == 1 for block in below(self.published, name))
-        )
+        """Whether the rules say what becomes of it."""
+        return name in self.published and name in self.draft
 
     def discard(self, name: str) -> None:
         """The draft of a unit is as it is published."""

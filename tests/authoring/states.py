@@ -7,6 +7,7 @@ from typing import Any
 from modulestore._sync.ports import Backend
 from modulestore._sync.store import Store
 from modulestore.errors import CourseNotFound
+from modulestore.keys import as_course_key
 from modulestore.model.course import Course
 
 __all__ = ["blocks_of", "state_of"]
@@ -15,7 +16,7 @@ Blocks = dict[str, Any]
 
 
 def state_of(backend: Backend, key: str) -> dict[str, Any] | None:
-    """Blocks by branch, and tags; None if there is no such course."""
+    """Blocks by branch, tags, and files; None if there is no such course."""
     store = Store(backend)
     try:
         branches = [branch for branch, _ in sorted(_heads(backend, key).items())]
@@ -25,6 +26,10 @@ def state_of(backend: Backend, key: str) -> dict[str, Any] | None:
     except CourseNotFound:
         return None
     state["tags"] = sorted(tag for one in store.history(key, branch=branches[0]) for tag in one.tags)
+    state["files"] = {
+        file.key.name: b"".join(backend.files.read(file.key))
+        for file in backend.files.list(as_course_key(key))
+    }
     return state
 
 
@@ -45,8 +50,6 @@ def blocks_of(store: Store, course: Course) -> Blocks:
 
 
 def _heads(backend: Backend, key: str) -> dict[str, Any]:
-    from modulestore.keys import as_course_key
-
     entry = backend.index.get(as_course_key(key))
     if entry is None:
         raise CourseNotFound(key)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from modulestore._sync.ports import Backend
+from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
 from modulestore.errors import (
@@ -36,6 +37,7 @@ NOTES = {
     "keep a conflict",
 }  # operations that write nothing but a note, whose lost reply is simply an error
 MOVES = {"edit", "edit the outline", "merge", "resolve", "publish", "unpublish", "discard", "restore", "undo"}
+MOVES |= {"copy from a library", "update from a library"}
 FEWER = pytest.mark.parametrize(
     ("kind", "name"), [("sqlite", name) for name in sorted(MOVES)] + [("mongodb", "edit the outline")]
 )
@@ -85,9 +87,10 @@ class Bench:
 
 @pytest.fixture
 def bench(kind: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    if kind == "sqlite":  # in memory: these deaths are played, and nothing has to reach a disk
+    if kind.startswith("sqlite"):  # in memory: these deaths are played, and nothing has to reach a disk
         memory: Backend = open_sqlite(":memory:")
         with closing(memory):
+            prepare_write(memory, -1, WriteRules(new_schema=1 if kind.endswith("format-1") else 2))
             yield Bench(FaultyBackend(memory))
         return
     with fresh_backend(kind, request) as backend:
@@ -109,7 +112,7 @@ def test_a_crash_at_any_write(bench: Bench, kind: str, name: str) -> None:
     seen = []
     for number in range(1, len(writes) + 1):
         for arm in (bench.backend.fail_before, bench.backend.fail_after):
-            if kind == "mongodb" and number > 1 and arm == bench.backend.fail_before:
+            if kind.startswith("mongodb") and number > 1 and arm == bench.backend.fail_before:
                 continue  # as after the write before; a server takes its time
             key, given = bench.fresh(operation)
             arm(number, Crash())

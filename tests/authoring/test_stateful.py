@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,9 +23,11 @@ from pymongo import MongoClient
 
 from modulestore._sync.mongo import open_mongo
 from modulestore._sync.ports import Backend
+from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
 from modulestore.errors import EditConflict
+from modulestore.formats.structures import Schema
 from modulestore.keys import BlockKey, UsageKey, as_course_key
 from modulestore.testing._sync.checking import check_store
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
@@ -277,8 +280,14 @@ def against_model(make: Callable[[], Backend], *, examples: int, steps: int) -> 
     )
 
 
-def test_in_memory() -> None:
-    against_model(lambda: open_sqlite(":memory:"), examples=60, steps=40)
+@pytest.mark.parametrize("schema", [1, 2])
+def test_in_memory(schema: Schema) -> None:
+    def make() -> Backend:
+        backend = open_sqlite(":memory:")
+        prepare_write(backend, -1, WriteRules(new_schema=schema))
+        return backend
+
+    against_model(make, examples=40, steps=40)
 
 
 def test_on_a_server(mongodb_url: str, mongodb_admin: MongoClient[dict[str, Any]]) -> None:

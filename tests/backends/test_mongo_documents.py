@@ -30,7 +30,8 @@ from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.mongo.transactions import NoTransactions
 from modulestore._sync.waiting import race
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, InvalidURL, StorageUnavailable
-from modulestore.formats.v1 import decode_entry, to_object_id
+from modulestore.formats.entries import decode_entry
+from modulestore.formats.ids import to_object_id
 from modulestore.keys import CourseKey, LibraryKey
 from modulestore.model.index import Moved, Swapped
 from modulestore.storage.mongo.files import CHUNK

@@ -197,6 +197,43 @@ def test_restoring_one_block(run: Run, blocks: dict[str, str]) -> None:
     assert run("restore", KEY, "no such tag", exit_code=3)["type"] == "VersionNotFound"
 
 
+def test_what_restoring_both_branches_would_do(run: Run, blocks: dict[str, str]) -> None:
+    """It is told for both, and is what is done then."""
+    page, unit, section = blocks["html"], blocks["vertical"], blocks["sequential"]
+    run("publish", KEY)
+    run("tag", KEY, "draft", "good")
+    made = run(
+        *("edit", KEY, "--add", "vertical", section, "Second", "--add", "html", "@1", "More"),
+        *("--set", unit, 'display_name="Elsewhere"', "--move", page, "@1", "0"),
+    )
+    run("publish", KEY, made["added"][0])
+    options = ["restore", KEY, "good", "--to", "both"]
+    would = run(*options, "--dry-run")
+    assert list(would) == [*EFFECTS, "published"]
+    assert (would["added"], would["changed"]) == ([], [page, unit])
+    assert would["removed"] == made["added"]
+    published = would.pop("published")
+    assert list(published) == EFFECTS[1:]
+    assert (published["added"], published["changed"]) == ([], [page]), "there the unit is as it was"
+    assert sorted(published["removed"]) == sorted(made["added"])
+    before = run("log", KEY)[0]["version"]
+    assert {**run(*options), "version": None} == would
+    done = run("diff", KEY, before, "published")
+    assert [block["key"] for block in done["removed"]] == sorted(published["removed"])
+    assert ([block["key"] for block in done["moved"]], done["changed"]) == ([page], [])
+    nothing: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
+    assert run(*options, "--dry-run") == {"version": None, **nothing, "published": nothing}
+
+
+def test_what_restoring_a_library_would_do(run: Run) -> None:
+    """It has one branch."""
+    run("create", LIBRARY)
+    root = run("tree", LIBRARY)["root"]["key"]
+    made = run("edit", LIBRARY, "--add", "problem", root, "One")
+    would = run("restore", LIBRARY, made["base"], "--to", "both", "--dry-run")
+    assert would == {"version": None, "added": [], "changed": [], "removed": made["added"]}
+
+
 def test_a_diff_in_full(run: Run, blocks: dict[str, str]) -> None:
     before = run("log", KEY, "--branch", "draft")[0]["version"]
     page, unit, section = blocks["html"], blocks["vertical"], blocks["sequential"]
@@ -243,9 +280,19 @@ def test_text_for_people(say: Say) -> None:
     ]
     assert say("diff", KEY, "draft", "draft") == "no difference\n"
     assert say("restore", KEY, "good", "--dry-run").startswith("would restore: 1 block changed\n  changed")
+    both = say("restore", KEY, "good", "--to", "both", "--dry-run").splitlines()
+    changed = f"  changed  {section}"
+    assert both == [
+        *("would restore: 1 block changed", changed),
+        *("would publish: 1 block changed", changed),
+    ]
     assert say("undo", KEY, "draft").startswith("undone: 1 block changed\nversion ")
     assert "nothing to do" in say("restore", KEY, "good")
     assert "nothing to do" in say("restore", KEY, "good", "--dry-run")
+    assert say("restore", KEY, "good", "--to", "both", "--dry-run") == f"{KEY} is so already: nothing to do\n"
+    say("edit", KEY, "--add", "vertical", section, "Waits")
+    (only,) = say("restore", KEY, "draft", "--to", "both", "--dry-run").splitlines()[:-1]
+    assert only == "would publish: 1 block added", "the draft is so already"
     assert "re-run" in say("rerun", KEY, f"{KEY}b")
     assert "undelete" in say("delete", KEY)
     assert say("undelete", KEY) == f"{KEY} is back\n"

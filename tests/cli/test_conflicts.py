@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from modulestore.cli import main
 from tests.cli.conftest import Run
 
 KEY = "course-v1:Example+TWO+2026"
@@ -186,7 +189,7 @@ def test_failures(run: Run, error: Any, words: list[str], code: int, said: str) 
     assert run("conflicts", KEY) == [error["conflict"]]
 
 
-def test_text_for_people(say: Callable[..., str]) -> None:
+def test_text_for_people(say: Callable[..., str], tmp_path: Path) -> None:
     """Which block and field, what each made of it, and the commands that decide."""
 
     def run(*words: str) -> Any:
@@ -200,7 +203,7 @@ def test_text_for_people(say: Callable[..., str]) -> None:
     for item in conflict["items"]:
         assert f"item {item['id']} (field): {there.page}, {item['field']}\n" in said
     assert '    base:   "Page"\n    theirs: "ana"\n    mine:   "bo"\n' in said
-    resolve = f"    modulestore conflicts resolve {conflict['id']}"
+    resolve = f"    modulestore --store sqlite:///{tmp_path}/people.db conflicts resolve {conflict['id']}"
     ours = " ".join(f"--ours {item['id']}" for item in conflict["items"])
     assert f"{resolve} {ours} " in said
     assert f"{resolve} --overwrite " in said
@@ -214,10 +217,47 @@ def test_text_for_people(say: Callable[..., str]) -> None:
     assert f"{KEY}: 3 edits, merged with what others did since\n" in say(*edits(there, "bo"))
 
 
+@pytest.mark.parametrize("as_option", [True, False])
+def test_a_command_that_is_shown_works_when_it_is_pasted(
+    as_option: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the store that was named, however it was, and however many items there are."""
+    url = f"sqlite:///{tmp_path}/it's here; $HOME.db"
+    options = ["--store", url] if as_option else []
+    monkeypatch.setenv("MODULESTORE_URL", "sqlite:///elsewhere.db" if as_option else url)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+    def run(*words: str, exit_code: int = 0) -> Any:
+        assert main([*options, *words, "--json"]) == exit_code
+        captured = capsys.readouterr()
+        return json.loads(captured.err if exit_code else captured.out)
+
+    there = make(run)
+    fields = [f"field_{number}" for number in range(5)]
+    for author in ("ana", "bo"):
+        sets = [word for field in fields for word in ("--set", there.page, f'{field}="{author}"')]
+        assert main([*options, "edit", KEY, "--base", there.version, *sets]) == (0 if author == "ana" else 4)
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    ours, overwrite, abort = [line for line in lines if line.startswith("modulestore ")]
+    assert (" --store " in ours) == as_option
+    (conflict,) = run("conflicts", KEY)
+    assert main([*options, "conflicts", "show", conflict["id"]]) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert {ours, overwrite, abort} <= set(shown)
+    hint = run("conflicts", "resolve", conflict["id"], exit_code=4)["error"]["hint"]
+    assert f"`{abort.partition(' --abort')[0]}`" in hint
+    finished = subprocess.run(ours, shell=True, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert "is decided" in finished.stdout
+    assert run("conflicts", KEY) == []
+    settings = run("show", there.page, "--branch", "draft")["settings"]
+    assert [settings[field] for field in fields] == ["bo"] * 5
+
+
 def test_long_values_are_clipped(say: Callable[..., str]) -> None:
     there = make(lambda *words: json.loads(say(*words, "--json")))
     options = ["edit", KEY, "--base", there.version, "--set", there.page]
     say(*options, f'data="{"a" * 500}"')
     said = say(*options, f'data="{"b" * 500}"', exit_code=4)
-    assert max(len(line) for line in said.splitlines() if line.startswith("    ")) < 150
+    values = [line for line in said.splitlines() if line.startswith(("    theirs:", "    mine:"))]
+    assert [len(line) < 150 for line in values] == [True, True]
     assert "a…" in said

@@ -14,7 +14,7 @@ import pytest
 from tests.golden.replay import BETTER_ON_PURPOSE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ["README.md", "docs/tutorial.md", "docs/authoring.md", "docs/two-authors.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/authoring.md", "docs/two-authors.md", "docs/views.md"]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

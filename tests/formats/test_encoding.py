@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from modulestore.errors import CorruptDocument
 from modulestore.formats.encoding import OPTIONS, fields_of
-from modulestore.formats.v1 import decode_header, document_id, to_version_id
+from modulestore.formats.headers import decode_header, document_id
+from modulestore.formats.ids import to_version_id
 from modulestore.testing.samples import new_version_id, structure_document
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from modulestore.errors import CorruptDocument
 from modulestore.formats import v1
+from modulestore.formats.definitions import decode_definition, encode_definition
+from modulestore.formats.entries import decode_entry, encode_entry
+from modulestore.formats.headers import decode_header, document_id, relinked
 from modulestore.keys import BlockKey, CourseKey, LibraryKey, VersionId
 from modulestore.model.definition import Definition
 from modulestore.model.deriving import derive
@@ -86,10 +89,10 @@ def test_asides_are_an_object_when_empty_and_children_only_where_there_is_a_list
 
 def test_field_order_of_a_definition() -> None:
     definition = Definition(version(3), "html", {"data": "x"}, "ana", NOW, version(2), version(1))
-    document = decoded(v1.encode_definition(definition))
+    document = decoded(encode_definition(definition))
     assert list(document) == ["_id", "block_type", "fields", "edit_info", "schema_version"]
     assert list(document["edit_info"]) == ["edited_by", "edited_on", "previous_version", "original_version"]
-    assert v1.decode_definition(v1.encode_definition(definition)) == definition
+    assert decode_definition(encode_definition(definition)) == definition
 
 
 def test_field_order_of_an_index_entry() -> None:
@@ -102,7 +105,7 @@ def test_field_order_of_an_index_entry() -> None:
         NOW,
         {"wiki_slug": "C"},
     )
-    document = v1.encode_entry(entry)
+    document = encode_entry(entry)
     assert list(document) == [
         "_id",
         "org",
@@ -116,16 +119,16 @@ def test_field_order_of_an_index_entry() -> None:
         "last_update",
     ]
     assert list(document["versions"]) == ["draft-branch", "published-branch"]
-    assert v1.decode_entry(document) == entry
+    assert decode_entry(document) == entry
 
 
 def test_an_entry_of_a_library_and_one_of_long_ago() -> None:
-    library = v1.decode_entry(
+    library = decode_entry(
         {"_id": ObjectId(), "org": "O", "course": "L", "run": "library", "versions": {"library": ObjectId()}}
     )
     assert library.key == LibraryKey("O", "L")
     assert (library.last_update, library.search_targets) == (None, {})
-    course = v1.decode_entry(
+    course = decode_entry(
         {
             "_id": ObjectId(),
             "org": "O",
@@ -213,16 +216,16 @@ def test_a_derived_version_shares_what_did_not_change() -> None:
 
 def test_relinking_changes_one_field() -> None:
     document = v1.encode_structure(structure(TREE))
-    relinked = v1.relinked(document, version(99))
-    assert decoded(relinked) == {**decoded(document), "previous_version": ObjectId(bytes(version(99)))}
-    assert list(decoded(relinked)) == list(decoded(document))
-    assert v1.relinked(relinked, None) == document
+    other = relinked(document, version(99))
+    assert decoded(other) == {**decoded(document), "previous_version": ObjectId(bytes(version(99)))}
+    assert list(decoded(other)) == list(decoded(document))
+    assert relinked(other, None) == document
 
 
 def test_headers_and_ids_without_the_rest() -> None:
     document = v1.encode_structure(structure(TREE, number=4))
-    assert v1.decode_header(document) == structure(TREE, number=4).header
-    assert v1.document_id(document) == version(4)
+    assert decode_header(document) == structure(TREE, number=4).header
+    assert document_id(document) == version(4)
 
 
 @pytest.mark.parametrize(
@@ -247,16 +250,16 @@ def test_unreadable_structures(document: bytes) -> None:
 )
 def test_unreadable_definitions_and_headers(document: bytes) -> None:
     with pytest.raises(CorruptDocument):
-        v1.decode_definition(document)
+        decode_definition(document)
     with pytest.raises(CorruptDocument):
-        v1.decode_header(document)
+        decode_header(document)
 
 
 def test_unreadable_entries() -> None:
     with pytest.raises(CorruptDocument):
-        v1.decode_entry({"_id": ObjectId(), "org": "O"})
+        decode_entry({"_id": ObjectId(), "org": "O"})
     with pytest.raises(CorruptDocument):
-        v1.decode_entry({"_id": ObjectId(), "org": "O", "course": "C", "run": "R", "versions": [1]})
+        decode_entry({"_id": ObjectId(), "org": "O", "course": "C", "run": "R", "versions": [1]})
 
 
 json_values = st.recursive(

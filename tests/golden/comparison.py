@@ -11,7 +11,9 @@ import bson
 from bson import ObjectId
 
 from modulestore.formats import v1
+from modulestore.formats.definitions import encode_definition
 from modulestore.formats.encoding import OPTIONS
+from modulestore.formats.entries import encode_entry
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.branches import branch_name
 from tests.golden.better import BETTER_ON_PURPOSE, Better, Kind
@@ -122,7 +124,7 @@ class Comparison:
     def _compare_end(self) -> None:
         for theirs in self.their_entries:
             name = "+".join((theirs["org"], theirs["course"], theirs["run"]))
-            self._compare(theirs, v1.encode_entry(self.replay.entries[name]), f"entry {name}")
+            self._compare(theirs, encode_entry(self.replay.entries[name]), f"entry {name}")
         for missing in self.theirs.keys() - self._ids.keys():
             self._problem(f"no version for {missing}")
         if len(self.replay.structures) != len(self.theirs.keys() - self._skipped):
@@ -219,7 +221,7 @@ class Comparison:
         if self._follows_an_unused_one(document):
             info = {**document["edit_info"], "previous_version": None, "original_version": theirs}
             document = {**document, "edit_info": info}
-        made: dict[str, Any] = bson.decode(v1.encode_definition(self.replay.definitions[ours]), OPTIONS)
+        made: dict[str, Any] = bson.decode(encode_definition(self.replay.definitions[ours]), OPTIONS)
         self._compare(document, made, f"definition {theirs}")
 
     def _follows_an_unused_one(self, document: Mapping[str, Any]) -> bool:

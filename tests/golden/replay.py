@@ -15,6 +15,7 @@ from typing import Any
 
 from modulestore.errors import CourseExists, ModuleStoreError
 from modulestore.formats import v1
+from modulestore.formats.definitions import decode_definition, encode_definition
 from modulestore.keys import BlockKey, CourseKey, LibraryKey, VersionId, parse_course_key
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED, branch_name
 from modulestore.model.creating import NewCourse, new_course, new_library
@@ -169,7 +170,7 @@ class Replay:
     def _keep(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
         self.structures[structure.id] = v1.decode_structure(v1.encode_structure(structure))
         for definition in definitions.values():
-            self.definitions[definition.id] = v1.decode_definition(v1.encode_definition(definition))
+            self.definitions[definition.id] = decode_definition(encode_definition(definition))
 
     def _edit(self, course: str, user: Any, *edits: Edit) -> Revision:
         revision = self._revision(course, self._authored(course), user)

@@ -16,6 +16,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDY = """
 def test_needs_a_server(mongodb_url):
     raise AssertionError("never runs without a server")
+
+def test_needs_a_cache(memcached):
+    raise AssertionError("never runs without a server")
 """
 
 
@@ -53,7 +56,11 @@ def test_no_server_is_said_loudly(tmp_path: Path, processes: tuple[str, ...], re
         "-m",
         "pytest",
         "-p",
+        "tests.server_notes",
+        "-p",
         "tests.servers",
+        "-p",
+        "tests.memcached_servers",
         "-p",
         "no:cacheprovider",
         *processes,
@@ -64,9 +71,11 @@ def test_no_server_is_said_loudly(tmp_path: Path, processes: tuple[str, ...], re
     )
     assert "SERVER TESTS WERE NOT RUN. bubblewrap and mmdebstrap missing" in run.stdout
     assert "Or set MODULESTORE_TEST_MONGODB_URI" in run.stdout
+    assert "SERVER TESTS WERE NOT RUN. The tests start memcached on Linux only" in run.stdout
+    assert "Install the Debian package memcached." in run.stdout
     if required == "1":
-        assert "1 error" in run.stdout
+        assert "2 errors" in run.stdout
         assert run.returncode == 1
     else:
-        assert "1 skipped" in run.stdout
+        assert "2 skipped" in run.stdout
         assert run.returncode == 0

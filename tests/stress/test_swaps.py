@@ -17,7 +17,7 @@ import pytest
 from modulestore._sync.mongo import open_mongo
 from modulestore._sync.ports import Backend
 from modulestore._sync.sqlite import open_sqlite
-from modulestore.formats.v1 import new_version_id
+from modulestore.formats.ids import new_version_id
 from modulestore.keys import CourseKey, VersionId
 from modulestore.model.index import IndexEntry, Swapped
 

@@ -22,9 +22,10 @@ from pymongo import MongoClient
 
 import modulestore
 from modulestore._sync.mongo import open_mongo
-from modulestore._sync.preparing import prepare_write
+from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
-from modulestore.formats.v1 import decode_entry, document_id
+from modulestore.formats.entries import decode_entry
+from modulestore.formats.headers import document_id
 from tools.bench.courses import write_course
 from tools.bench.places import sqlite_path
 
@@ -85,7 +86,7 @@ def _documents(writer: str, by_collection: Mapping[str, Sequence[bytes]]) -> Doc
 def put_on_server(documents: Documents, url: str) -> None:
     """Store a course in an empty database of a server, as a store of ours has it."""
     backend = open_mongo(url)
-    prepare_write(backend, -1, writes_allowed=True)
+    prepare_write(backend, -1, WriteRules(on_platform=True, new_schema=1))
     backend.close()
     client: MongoClient[RawBSONDocument]
     with MongoClient(url, document_class=RawBSONDocument) as client:
@@ -97,7 +98,7 @@ def put_on_server(documents: Documents, url: str) -> None:
 def put_on_sqlite(documents: Documents, url: str) -> None:
     """Store a course in a SQLite file that is not there yet, as a store of ours has it."""
     backend = open_sqlite(sqlite_path(url))
-    prepare_write(backend, -1, writes_allowed=True)
+    prepare_write(backend, -1, WriteRules(on_platform=True, new_schema=1))
     with backend.group() as group:
         for name, port in (("definitions", group.definitions), ("structures", group.structures)):
             port.put_many({document_id(document): document for document in documents.by_collection[name]})

@@ -8,23 +8,18 @@ presence of those two tools.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tools.debian import Say, cache_folder, captured, last_line, locked, say_nothing
 from tools.mongo_server.errors import ServerUnavailable
 
-__all__ = ["Say", "cache_folder", "ensure_root", "root_folder", "say_nothing"]
-
-Say = Callable[[str], None]
-"""Told, one sentence at a time, about steps that take long."""
+__all__ = ["ensure_root", "root_folder"]
 
 SUITE = "forky"
 PACKAGE = "postgresql-18-documentdb"
@@ -45,21 +40,10 @@ INSTALL_HINT = "Install the Debian packages mmdebstrap and bubblewrap."
 OWN_SERVER_HINT = "Start a MongoDB server yourself."
 
 
-def say_nothing(message: str) -> None:
-    """A `Say` for callers that do not report progress."""
-
-
-def cache_folder() -> Path:
-    """Where the root folder lives: outside the checkout, so that a fresh clone does not build it again."""
-    if chosen := os.environ.get("MODULESTORE_CACHE"):
-        return Path(chosen).absolute() / "mongo-server"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modulestore" / "mongo-server"
-
-
 def root_folder() -> Path:
     """The root folder of the present recipe. Builds end with a rename: if it exists, it is complete."""
     recipe = hashlib.sha256("\0".join((SUITE, *BUILD_OPTIONS)).encode()).hexdigest()[:8]
-    return cache_folder() / f"{SUITE}-{recipe}"
+    return cache_folder() / "mongo-server" / f"{SUITE}-{recipe}"
 
 
 def ensure_root(say: Say = say_nothing) -> Path:
@@ -71,7 +55,7 @@ def ensure_root(say: Say = say_nothing) -> Path:
         _need_commands({"bwrap"} if root.exists() else {"bwrap", "mmdebstrap"}, say)
         if not root.exists():
             root.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(root.parent / "build.lock"):
+            with locked(root.parent / "build.lock"):
                 if not root.exists():  # another process may have built it while this one waited
                     _build(root, say)
     except OSError as error:
@@ -92,9 +76,9 @@ def _need_commands(commands: set[str], say: Say) -> None:
     say(f"installing {names}")
     apt = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=120")
     for command in (*apt, "update"), (*apt, "install", "-y", "--no-install-recommends", *missing):
-        run = _captured(command, DEBIAN_FRONTEND="noninteractive")
+        run = captured(command, DEBIAN_FRONTEND="noninteractive")
         if run.returncode:
-            raise ServerUnavailable(f"apt-get could not install {names}: {_last_line(run)}", INSTALL_HINT)
+            raise ServerUnavailable(f"apt-get could not install {names}: {last_line(run)}", INSTALL_HINT)
 
 
 def _build(root: Path, say: Say) -> None:
@@ -142,10 +126,10 @@ def _mirror() -> str:
     """The Debian mirror that this machine's own apt uses."""
     query = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian")
     if shutil.which("apt-get"):
-        found = _captured(query).stdout.split()
+        found = captured(query).stdout.split()
         if not found and os.geteuid() == 0:  # the labels come from lists that container images like to delete
-            _captured(("apt-get", "-q", "update"))
-            found = _captured(query).stdout.split()
+            captured(("apt-get", "-q", "update"))
+            found = captured(query).stdout.split()
         if found:
             return found[0]
     raise ServerUnavailable("apt knows no Debian mirror here.", "Run apt-get update on a Debian system.")
@@ -153,28 +137,5 @@ def _mirror() -> str:
 
 def _proxy_options() -> list[str]:
     """The system's proxy for apt, which mmdebstrap's own apt configuration does not take over."""
-    settings = _captured(("apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy")).stdout
+    settings = captured(("apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy")).stdout
     return [f"--aptopt={line.rstrip(';')}" for line in settings.splitlines() if not line.endswith('"";')]
-
-
-def _captured(command: tuple[str, ...], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | environment,
-    )
-
-
-def _last_line(run: subprocess.CompletedProcess[str]) -> str:
-    lines = (run.stderr or run.stdout).strip().splitlines()
-    return lines[-1] if lines else f"exit status {run.returncode}"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # released by the kernel when the holder dies
-        yield

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools.debian import Say, say_nothing
 from tools.mongo_server.engine import Description, Options
 from tools.mongo_server.errors import ServerFailed, ServerUnavailable
 from tools.mongo_server.folders import keeper_socket, keeper_sockets
-from tools.mongo_server.install import Say, ensure_root, say_nothing
+from tools.mongo_server.install import ensure_root
 from tools.mongo_server.standin import check_libraries
 
 __all__ = ["Server", "running", "servers", "share", "start"]

@@ -12,7 +12,8 @@ from pymongo.errors import BulkWriteError
 from modulestore._async.mongo.collections import Collections, RawCollection
 from modulestore._async.ports import Definitions, Structures
 from modulestore._async.waiting import Stream
-from modulestore.formats.v1 import decode_header, document_id, to_object_id, to_version_id
+from modulestore.formats.headers import decode_header, document_id
+from modulestore.formats.ids import to_object_id, to_version_id
 from modulestore.keys import VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
@@ -36,8 +37,8 @@ class MongoStructures(Structures):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._documents.get_many(ids)
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        await self._documents.put_many(documents)
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return await self._documents.put_many(documents)
 
     async def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -82,8 +83,8 @@ class MongoDefinitions(Definitions):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._documents.get_many(ids)
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        await self._documents.put_many(documents)
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return await self._documents.put_many(documents)
 
     async def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         after = None
@@ -119,8 +120,9 @@ class _Documents:
             found.update(await self._find(self._primary, missing))
         return found
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes(self._kind, documents, self._max_document)
+        all_new = True
         for batch in _batches(documents.values()):
             with driver_errors(f"{self._kind}s"):
                 try:
@@ -128,6 +130,8 @@ class _Documents:
                 except BulkWriteError as error:
                     if not _only_duplicates(error):
                         raise
+                    all_new = False
+        return all_new
 
     async def delete_many(self, ids: Collection[VersionId]) -> int:
         deleted = 0

@@ -58,9 +58,9 @@ class SqliteStructures(Structures):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._session.read(statements.get_many, "structures", ids)
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes("structure", documents, self._max_document)
-        await self._session.write(statements.put_structures, documents)
+        return await self._session.write(statements.put_structures, documents)
 
     async def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -87,9 +87,9 @@ class SqliteDefinitions(Definitions):
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._session.read(statements.get_many, "definitions", ids)
 
-    async def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes("definition", documents, self._max_document)
-        await self._session.write(statements.put_definitions, documents)
+        return await self._session.write(statements.put_definitions, documents)
 
     async def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         after = b""

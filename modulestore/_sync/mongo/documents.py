@@ -13,7 +13,8 @@ from pymongo.errors import BulkWriteError
 from modulestore._sync.mongo.collections import Collections, RawCollection
 from modulestore._sync.ports import Definitions, Structures
 from modulestore._sync.waiting import Stream
-from modulestore.formats.v1 import decode_header, document_id, to_object_id, to_version_id
+from modulestore.formats.headers import decode_header, document_id
+from modulestore.formats.ids import to_object_id, to_version_id
 from modulestore.keys import VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
@@ -37,8 +38,8 @@ class MongoStructures(Structures):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._documents.get_many(ids)
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        self._documents.put_many(documents)
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return self._documents.put_many(documents)
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -83,8 +84,8 @@ class MongoDefinitions(Definitions):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._documents.get_many(ids)
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
-        self._documents.put_many(documents)
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
+        return self._documents.put_many(documents)
 
     def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         after = None
@@ -120,8 +121,9 @@ class _Documents:
             found.update(self._find(self._primary, missing))
         return found
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes(self._kind, documents, self._max_document)
+        all_new = True
         for batch in _batches(documents.values()):
             with driver_errors(f"{self._kind}s"):
                 try:
@@ -129,6 +131,8 @@ class _Documents:
                 except BulkWriteError as error:
                     if not _only_duplicates(error):
                         raise
+                    all_new = False
+        return all_new
 
     def delete_many(self, ids: Collection[VersionId]) -> int:
         deleted = 0

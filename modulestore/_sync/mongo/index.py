@@ -11,7 +11,8 @@ from pymongo.errors import DuplicateKeyError
 from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.ports import Index
 from modulestore.errors import CourseExists
-from modulestore.formats.v1 import decode_entry, encode_entry, to_object_id
+from modulestore.formats.entries import decode_entry, encode_entry
+from modulestore.formats.ids import to_object_id
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.index import IndexEntry, Moved, Swapped, SwapResult
 from modulestore.storage.documents import check_names

@@ -59,9 +59,9 @@ class SqliteStructures(Structures):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._session.read(statements.get_many, "structures", ids)
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes("structure", documents, self._max_document)
-        self._session.write(statements.put_structures, documents)
+        return self._session.write(statements.put_structures, documents)
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -88,9 +88,9 @@ class SqliteDefinitions(Definitions):
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._session.read(statements.get_many, "definitions", ids)
 
-    def put_many(self, documents: Mapping[VersionId, bytes]) -> None:
+    def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes("definition", documents, self._max_document)
-        self._session.write(statements.put_definitions, documents)
+        return self._session.write(statements.put_definitions, documents)
 
     def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         after = b""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modulestore.model.fields.blocks import CONTAINERS, DETACHED, LEAVES, PURE
+from modulestore.model.fields.blocks import CONTAINERS, DETACHED, LEAVES, PURE, SCORED
 from modulestore.model.fields.common import COMMON, FIELD_NAMES_NEVER_READ, INHERITABLE
 from modulestore.model.fields.course import COURSE, LIBRARY
 from modulestore.model.fields.kinds import BlockType, Field, Kind, Scope
@@ -30,6 +30,7 @@ __all__ = [
     "fields_of",
     "is_container",
     "is_detached",
+    "is_scored",
 ]
 
 BLOCK_TYPES: Mapping[str, BlockType] = {
@@ -69,3 +70,10 @@ def is_detached(block_type: str) -> bool:
     """Whether blocks of this type stand beside the tree: about pages, course info, tabs, tag templates."""
     known = BLOCK_TYPES.get(block_type)
     return known is not None and known.detached
+
+
+def is_scored(block_type: str) -> bool:
+    """Whether blocks of this type give a score, where no field ``has_score`` says so. Of an unknown type that
+    is not known: no.
+    """
+    return block_type in SCORED

@@ -16,7 +16,7 @@ from modulestore.model.fields.shorthand import (
     text,
 )
 
-__all__ = ["CONTAINERS", "DETACHED", "LEAVES", "PURE"]
+__all__ = ["CONTAINERS", "DETACHED", "LEAVES", "PURE", "SCORED"]
 
 _NAME: Mapping[str, Field] = {"display_name": text()}
 _RAW: Mapping[str, Field] = {"display_name": text(), "data": content(text(""))}
@@ -280,3 +280,6 @@ PURE: Mapping[str, Mapping[str, Field]] = {
     "google-document": {"display_name": text(), "embed_code": text(), "alt_text": text("")},
     "google-calendar": {"display_name": text(), "calendar_id": text(), "default_view": integer(1)},
 }
+
+# Blocks whose class says that they give a score; those of type `lti` and `lti_consumer` have a field for it.
+SCORED = frozenset({"problem", "openassessment", "drag-and-drop-v2", "edx_sga", "staffgradedxblock", "done"})

@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from modulestore.errors import BlockNotFound
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.comparing import same_value
+from modulestore.model.deriving import DerivedData
 from modulestore.model.publishing.copying import publish
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
@@ -130,23 +131,20 @@ def publish_preview(draft: Structure, published: Structure | None, keys: Iterabl
 
 def _compared(old: Structure, new: Structure, candidates: Sequence[int]) -> dict[BlockKey, Change]:
     """How ``new`` differs from ``old``; values are compared only of the positions given."""
-    found: dict[int, Change] = {}
-    where = [old.position(pair) for pair in zip(new.types, new.ids, strict=True)]
-    for position, origin in enumerate(where):
-        if origin is None:
-            found[position] = Change.ADDED
+    where = list(map(old.index.get, zip(new.types, new.ids, strict=True)))
+    found = {position: Change.ADDED for position, origin in enumerate(where) if origin is None}
     for position in candidates:
         origin = where[position]
         if origin is not None and not _same(old, origin, new, position):
             found[position] = Change.CHANGED
     moved: set[int] = set()
-    for position, below in enumerate(new.outline.below):
-        origin = where[position]
+    old_below = old.outline.below
+    for position, (origin, below) in enumerate(zip(where, new.outline.below, strict=True)):
         if origin is None:
             moved.update(child for child in below if where[child] is not None)
             continue
-        was, now = old.outline.below[origin], [where[child] for child in below]
-        if list(was) == now:
+        was, now = old_below[origin], tuple(map(where.__getitem__, below))
+        if was == now:
             continue
         here, there = set(now), set(was)
         moved.update(
@@ -176,12 +174,12 @@ def _same(old: Structure, origin: int, new: Structure, position: int) -> bool:
 def _differing(draft: Structure, published: Structure) -> list[int]:
     """Positions of the draft's blocks that are not published, or not in the version that the draft has."""
     ours, theirs = _marks(draft), _marks(published)
-    differing = []
-    for position, pair in enumerate(zip(draft.types, draft.ids, strict=True)):
-        origin = published.position(pair)
-        if origin is None or ours[position] != theirs[origin]:
-            differing.append(position)
-    return differing
+    where = map(published.index.get, zip(draft.types, draft.ids, strict=True))
+    return [
+        position
+        for position, (origin, mark) in enumerate(zip(where, ours, strict=True))
+        if origin is None or mark != theirs[origin]
+    ]
 
 
 def _mark(structure: Structure, position: int) -> VersionId | None:
@@ -193,5 +191,15 @@ def _marks(structure: Structure) -> Sequence[bytes | None]:
     data = structure.data
     if isinstance(data, MarkColumn):
         return data.marks()
+    if isinstance(data, DerivedData) and isinstance(data.base, MarkColumn):
+        marks = list(data.base.marks())
+        if data.origins is not None:
+            marks = [marks[origin] if origin >= 0 else None for origin in data.origins]
+        # New blocks are in none of these columns; they are among the changed ones, as all that are replaced.
+        marks += [None] * (len(structure) - len(marks))
+        for position, block in data.changed.items():
+            info = block.edit_info
+            marks[position] = info.source_version or info.update_version
+        return marks
     infos = map(data.edit_info, range(len(structure)))
     return [info.source_version or info.update_version for info in infos]

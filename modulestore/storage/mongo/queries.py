@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from modulestore.formats.v1 import to_object_id
+from modulestore.formats.ids import to_object_id
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.branches import STORED_NAMES, stored_name
 from modulestore.model.index import IndexEntry

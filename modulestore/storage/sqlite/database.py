@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from modulestore.errors import InvalidURL, ModuleStoreError, StoreNotFound
+from modulestore.errors import CommitUnknown, InvalidURL, ModuleStoreError, StoreNotFound
 from modulestore.storage.sqlite.errors import ended, mapped, sqlite_errors
+from modulestore.storage.sqlite.index import Trace, trace_of
 from modulestore.storage.sqlite.schema import connect, create_tables, has_tables, prepare
 
 __all__ = ["MEMORY", "Database", "Transaction"]
@@ -141,12 +142,15 @@ class Transaction:
 
     A statement that fails ends it: what comes after is refused with the same error, and so is the commit.
     SQLite may have rolled it back by itself by then, and whatever followed would be written alone.
+
+    A COMMIT that fails may have been done all the same. What the index says then is the answer.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: sqlite3.Connection | None = None
         self._failure: ModuleStoreError | None = None
+        self._trace: Trace | None = None
         self._ended = False
         self._depth = 0
         self._guard = threading.Lock()  # tasks of one group may use it at the same time
@@ -161,13 +165,20 @@ class Transaction:
             try:
                 if self._connection is None:
                     self._connection = self._begin()
-                return function(self._connection, *args, **kwargs)
+                result = function(self._connection, *args, **kwargs)
+                self._trace = trace_of(function, result, args) or self._trace
+                return result
             except sqlite3.Error as error:
                 self._failure = mapped(error, self._database.path)
                 raise self._failure from error
 
     def commit(self) -> None:
-        """Make everything visible, and wait until it is on the disk."""
+        """Make everything visible, and wait until it is on the disk.
+
+        Raises:
+            StorageUnavailable, StorageFull: nothing was done.
+            CommitUnknown: it failed, and so did the look at what came of it.
+        """
         if self._failure is not None:
             self.rollback()
             raise self._failure
@@ -177,6 +188,13 @@ class Transaction:
         with sqlite_errors(self._database.path):
             try:
                 connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                # One that is still open was refused. One that is not, SQLite has ended, and says not how.
+                refused = connection.in_transaction
+                self._undo(connection)
+                if refused or not self._was_done(error):
+                    raise
+                return
             except BaseException:
                 self._undo(connection)
                 raise
@@ -202,6 +220,22 @@ class Transaction:
         if undo:
             self.run(_execute, f"ROLLBACK TO {name}")
         self.run(_execute, f"RELEASE {name}")
+
+    def _was_done(self, error: sqlite3.Error) -> bool:
+        """Whether the index says that a COMMIT was done that failed with this error."""
+        if self._trace is None:
+            return False  # no head has moved: what may be written all the same can be written again
+        try:
+            done = self._database.read(self._trace)
+        except ModuleStoreError:
+            done = None
+        if done is None:
+            raise CommitUnknown(
+                f"the commit failed, and what came of it cannot be read: {error}",
+                place=self._database.path,
+                hint="look at the course's heads: the change may have been made",
+            ) from error
+        return done
 
     def _begin(self) -> sqlite3.Connection:
         connection = self._database.borrow_for_writing()

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
-from modulestore.formats.v1 import decode_header, relinked
+from modulestore.formats.headers import decode_header, relinked
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
@@ -40,15 +40,16 @@ def get_many(
     return found
 
 
-def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> None:
-    """Store structures that are not there yet."""
+def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> bool:
+    """Store structures that are not there yet; whether all were new."""
     statement = """
         INSERT INTO structures (id, previous, original, root_type, root_id, edited_by, edited_on, document)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
     """
+    stored = 0
     for version, document in documents.items():
         header = decode_header(document)
-        connection.execute(
+        stored += connection.execute(
             statement,
             (
                 version,
@@ -60,13 +61,15 @@ def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId,
                 milliseconds(header.edited_on),
                 document,
             ),
-        )
+        ).rowcount
+    return stored == len(documents)
 
 
-def put_definitions(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> None:
-    """Store definitions that are not there yet."""
+def put_definitions(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> bool:
+    """Store definitions that are not there yet; whether all were new."""
     statement = "INSERT INTO definitions (id, document) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
-    connection.executemany(statement, documents.items())
+    stored = connection.executemany(statement, documents.items()).rowcount
+    return not documents or stored == len(documents)
 
 
 def headers(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from modulestore.errors import CourseExists
-from modulestore.formats.v1 import decode_entry, encode_entry
+from modulestore.formats.entries import decode_entry, encode_entry
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.index import IndexEntry, Moved, Swapped, SwapResult
 from modulestore.storage.documents import check_names, decode, encode, now
 
-__all__ = ["delete", "get", "insert", "is_empty", "list_all", "swap"]
+__all__ = ["Trace", "delete", "get", "insert", "is_empty", "list_all", "swap", "trace_of"]
+
+Trace = Callable[[sqlite3.Connection], bool | None]
+"""Whether a change of the index is there; None if that cannot be told any more."""
 
 
 def get(connection: sqlite3.Connection, key: ContextKey, ignore_case: bool) -> IndexEntry | None:
@@ -90,6 +94,45 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     )
     row: tuple[int] = connection.execute(f"SELECT {some}").fetchone()
     return not row[0]
+
+
+def trace_of(function: object, result: object, values: tuple[Any, ...]) -> Trace | None:
+    """What tells later whether one of these statements was committed; None for one that changed nothing.
+
+    Args:
+        function: the statement.
+        result: what it returned.
+        values: what it was called with.
+    """
+    if function is insert:
+        (inserted,) = values
+        return lambda connection: _stored(connection, inserted.id) is not None
+    if function is delete and result:
+        (deleted,) = values
+        return lambda connection: _stored(connection, deleted.id) is None
+    if function is swap and isinstance(result, Swapped):
+        swapped, _, new, _ = values
+        return lambda connection: _is_behind(connection, swapped.id, new)
+    return None
+
+
+def _is_behind(
+    connection: sqlite3.Connection, entry: VersionId, versions: Mapping[str, VersionId]
+) -> bool | None:
+    """Whether branches are at these versions, or at ones made from them; None if the entry is gone."""
+    stored = _stored(connection, entry)
+    if stored is None:
+        return None
+    chain = """
+        WITH RECURSIVE chain (id) AS (
+            SELECT :head UNION SELECT previous FROM structures JOIN chain USING (id)
+        ) SELECT EXISTS (SELECT 1 FROM chain WHERE id = :version)
+    """
+    rows = [
+        connection.execute(chain, {"head": stored.heads.get(branch), "version": version}).fetchone()
+        for branch, version in versions.items()
+    ]
+    return all(row[0] for row in rows)
 
 
 def _stored(connection: sqlite3.Connection, entry: VersionId) -> IndexEntry | None:

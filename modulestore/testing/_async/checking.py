@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from modulestore._async.conflicts import CONFLICT
 from modulestore._async.ports import Backend
+from modulestore._async.reading import Reader
 from modulestore._async.waiting import closing
-from modulestore.errors import CorruptDocument
-from modulestore.formats import v1
+from modulestore.errors import CorruptDocument, VersionNotFound
 from modulestore.keys import VersionId
 from modulestore.testing.soundness import structure_problems
 
@@ -20,27 +20,23 @@ async def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
     deleted courses point to. For tests: it reads everything.
 
     Args:
-        tree: a block of a draft or a library with several parents is wrong too (see `structure_problems`). In
-        what is published it is not: a block that was moved is under both parents until both are published.
+        tree: a block with several parents is wrong too (see `structure_problems`).
     """
     found: list[str] = []
     wanted = await _starts(backend)
     seen: set[VersionId] = set()
     definitions: dict[VersionId, str] = {}
+    reader = Reader(backend)
     while wanted:
-        documents = await backend.structures.get_many(wanted.keys())
         behind: dict[VersionId, str] = {}
         for version, where in wanted.items():
             seen.add(version)
-            if version not in documents:
-                found.append(f"{where}: there is no structure {version}")
-                continue
             try:
-                structure = v1.decode_structure(documents[version])
-            except CorruptDocument as error:
+                structure = await reader.structure(version)
+            except (VersionNotFound, CorruptDocument) as error:
                 found.append(f"{where}: {error}")
                 continue
-            problems = structure_problems(structure, tree=tree and "published" not in where)
+            problems = structure_problems(structure, tree=tree)
             found += [f"{where}, version {version}: {problem}" for problem in problems]
             definitions.update(dict.fromkeys(structure.definitions, f"{where}, version {version}"))
             previous = structure.header.previous_version
@@ -61,9 +57,7 @@ async def _starts(backend: Backend) -> dict[VersionId, str]:
             wanted[VersionId.parse(str(record.value[side]))] = f"{side} of conflict {record.key}"
     for entry in await backend.index.list():
         for record in await backend.records.list(f"tag {entry.key}"):
-            wanted.setdefault(
-                VersionId.parse(str(record.value["version"])), f"published or other tag {record.key}"
-            )
+            wanted.setdefault(VersionId.parse(str(record.value["version"])), f"tag {record.key}")
         wanted.update({head: f"head {branch} of {entry.key}" for branch, head in entry.heads.items()})
     return wanted
 

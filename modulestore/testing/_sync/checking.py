@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from modulestore._sync.conflicts import CONFLICT
 from modulestore._sync.ports import Backend
+from modulestore._sync.reading import Reader
 from modulestore._sync.waiting import closing
-from modulestore.errors import CorruptDocument
-from modulestore.formats import v1
+from modulestore.errors import CorruptDocument, VersionNotFound
 from modulestore.keys import VersionId
 from modulestore.testing.soundness import structure_problems
 
@@ -21,27 +21,23 @@ def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
     deleted courses point to. For tests: it reads everything.
 
     Args:
-        tree: a block of a draft or a library with several parents is wrong too (see `structure_problems`). In
-        what is published it is not: a block that was moved is under both parents until both are published.
+        tree: a block with several parents is wrong too (see `structure_problems`).
     """
     found: list[str] = []
     wanted = _starts(backend)
     seen: set[VersionId] = set()
     definitions: dict[VersionId, str] = {}
+    reader = Reader(backend)
     while wanted:
-        documents = backend.structures.get_many(wanted.keys())
         behind: dict[VersionId, str] = {}
         for version, where in wanted.items():
             seen.add(version)
-            if version not in documents:
-                found.append(f"{where}: there is no structure {version}")
-                continue
             try:
-                structure = v1.decode_structure(documents[version])
-            except CorruptDocument as error:
+                structure = reader.structure(version)
+            except (VersionNotFound, CorruptDocument) as error:
                 found.append(f"{where}: {error}")
                 continue
-            problems = structure_problems(structure, tree=tree and "published" not in where)
+            problems = structure_problems(structure, tree=tree)
             found += [f"{where}, version {version}: {problem}" for problem in problems]
             definitions.update(dict.fromkeys(structure.definitions, f"{where}, version {version}"))
             previous = structure.header.previous_version
@@ -62,9 +58,7 @@ def _starts(backend: Backend) -> dict[VersionId, str]:
             wanted[VersionId.parse(str(record.value[side]))] = f"{side} of conflict {record.key}"
     for entry in backend.index.list():
         for record in backend.records.list(f"tag {entry.key}"):
-            wanted.setdefault(
-                VersionId.parse(str(record.value["version"])), f"published or other tag {record.key}"
-            )
+            wanted.setdefault(VersionId.parse(str(record.value["version"])), f"tag {record.key}")
         wanted.update({head: f"head {branch} of {entry.key}" for branch, head in entry.heads.items()})
     return wanted
 

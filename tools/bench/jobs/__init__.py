@@ -9,6 +9,7 @@ from tools.bench.jobs import (
     open_problems,
     open_videos,
     publish_unit,
+    views,
     walk,
 )
 
@@ -19,6 +20,7 @@ JOBS = (
     open_videos.JOB,
     open_problems.JOB,
     walk.JOB,
+    views.JOB,
     edit.JOB,
     edit_100.JOB,
     publish_unit.JOB,

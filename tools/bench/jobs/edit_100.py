@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import modulestore
-from modulestore.formats.v1 import encode_definition, new_version_id
+from modulestore.formats.definitions import encode_definition
+from modulestore.formats.ids import new_version_id
 from modulestore.model.definition import Definition
 from tools.bench.authoring import edits, on_all
 from tools.bench.cases import Call, Case, Goal, Job, Variant

@@ -11,7 +11,7 @@ import pytest
 from modulestore._async.ports import Backend
 from modulestore._async.waiting import race
 from modulestore.errors import CourseExists, InvalidInput
-from modulestore.formats.v1 import encode_entry
+from modulestore.formats.entries import encode_entry
 from modulestore.keys import CourseKey, LibraryKey, VersionId
 from modulestore.model.index import IndexEntry, Moved, Swapped
 from modulestore.testing._async.conformance.base import SuiteBase

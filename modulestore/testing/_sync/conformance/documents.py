@@ -11,7 +11,7 @@ import pytest
 from modulestore._sync.ports import Backend
 from modulestore._sync.waiting import closing, race
 from modulestore.errors import DocumentTooLarge
-from modulestore.formats.v1 import decode_header
+from modulestore.formats.headers import decode_header
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.testing._sync.conformance.base import SuiteBase
@@ -45,13 +45,14 @@ class StructureTests(SuiteBase):
     def test_structure_that_is_there_is_left_as_it_is(self, backend: Backend) -> None:
         first, second = ids(2)
         document = structure_document(first, title="first")
-        backend.structures.put_many({first: document})
+        assert backend.structures.put_many({first: document})
         other = structure_document(second)
-        backend.structures.put_many({first: structure_document(first, title="again"), second: other})
+        again = {first: structure_document(first, title="again"), second: other}
+        assert not backend.structures.put_many(again)
         assert backend.structures.get_many([first, second]) == {first: document, second: other}
 
     def test_no_structures(self, backend: Backend) -> None:
-        backend.structures.put_many({})
+        assert backend.structures.put_many({})
         assert backend.structures.relink({}) == 0
         assert backend.structures.delete_many([]) == 0
 
@@ -213,14 +214,15 @@ class DefinitionTests(SuiteBase):
     def test_definition_that_is_there_is_left_as_it_is(self, backend: Backend) -> None:
         version, other = ids(2)
         documents = {version: definition_document(version, {"n": 1}), other: definition_document(other)}
-        backend.definitions.put_many(documents)
+        assert backend.definitions.put_many({})
+        assert backend.definitions.put_many(documents)
         again = new_version_id()
         more = {
             version: definition_document(version, {"n": 2}),
             again: definition_document(again),
             other: definition_document(other, {"n": 3}),
         }
-        backend.definitions.put_many(more)
+        assert not backend.definitions.put_many(more)
         assert backend.definitions.get_many([version, other, again]) == {
             **documents,
             again: more[again],

@@ -12,7 +12,7 @@ import pytest
 from modulestore._sync.ports import Backend
 from modulestore._sync.waiting import race
 from modulestore.errors import CourseExists, InvalidInput
-from modulestore.formats.v1 import encode_entry
+from modulestore.formats.entries import encode_entry
 from modulestore.keys import CourseKey, LibraryKey, VersionId
 from modulestore.model.index import IndexEntry, Moved, Swapped
 from modulestore.testing._sync.conformance.base import SuiteBase

@@ -1,0 +1,146 @@
+"""The writes of a re-run, whose files are there before it is.
+
+They go under the key of the new course while there is none, so nobody sees them. Of several who make one
+course at once only one may do so, or it would have files of two sources. A *claim*, a record, says who: the
+one who came last. Nobody waits for another, who may have died. Who has lost the claim notices before the next
+write, and gives up.
+
+What this does not cover: one write that is under way when the claim is lost. See docs, "Files of an import".
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, cast
+
+from modulestore._async.committing import insert_entry
+from modulestore._async.ports import Backend, Record
+from modulestore._async.waiting import closing
+from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStoreError, StorageError
+from modulestore.keys import AssetKey, ContextKey, VersionId
+from modulestore.model.index import IndexEntry
+
+__all__ = ["Rerun"]
+
+# Bytes of a file that are kept in memory while it is copied; beyond, they are on disk.
+_IN_MEMORY = 1 << 20
+_CLAIM = "rerun claim"
+_PROVENANCE = "rerun"
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A re-run on its way into the index.
+
+    Attributes:
+        source: the course whose files it gets.
+        entry: of the new course.
+        definitions, structures: what it does not share with the source, encoded.
+        provenance: where it comes from.
+    """
+
+    backend: Backend
+    source: ContextKey
+    entry: IndexEntry
+    definitions: Mapping[VersionId, bytes]
+    structures: Mapping[VersionId, bytes]
+    provenance: Mapping[str, Any]
+    _copied: list[AssetKey] = field(default_factory=list, init=False)
+
+    async def write(self) -> None:
+        """Write all of it, its index entry last. If that fails, what was written is taken back.
+
+        Raises:
+            CourseExists: there is such a course now.
+            Conflict: somebody else has begun to make it.
+            CommitUnknown: the database went away, and did not come back to be asked.
+        """
+        # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
+        reached = visible = False
+        try:
+            async with self.backend.group() as group:
+                await self._claim(group)
+                await group.definitions.put_many(self.definitions)
+                await group.structures.put_many(self.structures)
+                await self._copy_files(group, alone=True)
+                # With the entry's id: what a re-run that failed leaves is no other one's.
+                name = f"{self.entry.key} {self.entry.id}"
+                await group.records.put_if_absent(_PROVENANCE, name, self.provenance)
+                await self._expect_alone(group)
+                reached = True
+                await insert_entry(group, self.entry)
+                visible = True
+                if not await self._give_up_claim(group):
+                    # Taken between our last look and the entry, and files may be another's by now.
+                    await self._copy_files(group, alone=False)
+        except CommitUnknown:
+            raise  # it may have been done: everything written may be needed
+        except BaseException as error:
+            refused = isinstance(error, ModuleStoreError) and not visible  # an interrupt tells nothing
+            if refused or not reached:
+                await self._take_back()
+            raise
+
+    async def _claim(self, group: Backend) -> None:
+        there = await group.records.get(_CLAIM, str(self.entry.key))
+        value = {"entry": str(self.entry.id)}
+        if there is None:
+            claimed = await group.records.put_if_absent(_CLAIM, str(self.entry.key), value)
+        else:
+            claimed = await group.records.swap(there, value)
+        if not claimed:
+            raise self._overtaken()
+
+    async def _own_claim(self, backend: Backend) -> Record | None:
+        record = await backend.records.get(_CLAIM, str(self.entry.key))
+        return record if record is not None and record.value["entry"] == str(self.entry.id) else None
+
+    async def _expect_alone(self, backend: Backend) -> None:
+        """Nobody else has the claim, and nobody has made the course."""
+        if await self._own_claim(backend) is None:
+            raise self._overtaken()
+        if await backend.index.get(self.entry.key) is not None:
+            raise CourseExists("somebody else made this course meanwhile", place=str(self.entry.key))
+
+    async def _give_up_claim(self, backend: Backend) -> bool:
+        """Whether it was ours. One that stays does no harm."""
+        with suppress(StorageError):
+            claim = await self._own_claim(backend)
+            return claim is not None and await backend.records.delete(claim)
+        return True
+
+    async def _copy_files(self, group: Backend, *, alone: bool) -> None:
+        there = {file.key for file in await group.files.list(self.entry.key)}
+        for file in await group.files.list(self.source):
+            copy = replace(file, key=file.key.map_into(self.entry.key))
+            with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as data:
+                async with closing(group.files.read(file.key)) as pieces:
+                    async for piece in pieces:
+                        data.write(piece)
+                data.seek(0)
+                if alone:
+                    await self._expect_alone(group)
+                # If a reply is lost it may have been stored: it is taken back in any case.
+                self._copied.extend({copy.key} - there)
+                await group.files.put(copy, cast(BinaryIO, data))
+
+    async def _take_back(self) -> None:
+        """Remove what was written; but files only as long as nobody else may have written the like."""
+        with suppress(ModuleStoreError):  # nobody sees what stays; the error that brought us here is reported
+            with suppress(Conflict):
+                for key in self._copied:
+                    await self._expect_alone(self.backend)
+                    await self.backend.files.delete(key)
+            await self.backend.structures.delete_many(list(self.structures))
+            await self.backend.definitions.delete_many(list(self.definitions))
+            await self._give_up_claim(self.backend)
+
+    def _overtaken(self) -> Conflict:
+        return Conflict(
+            "somebody else has begun to make this course",
+            place=str(self.entry.key),
+            hint="look whether it is there, then try again",
+        )

@@ -1,0 +1,296 @@
+"""The body of a base: columns that are read when a version is opened, and cells that wait.
+
+Sections of its frame:
+
+0. the *skeleton*: types, ids, definitions, children; how cells are grouped; asset metadata;
+1. the *table* of edit infos and layouts, each kept once, and which block has which;
+2. and further: groups of cells, type by type, those of one type in stored order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, count
+from typing import Any, Final
+
+import msgpack
+from bson.errors import BSONError
+
+from modulestore.errors import InvalidInput
+from modulestore.formats.blocks import StoredData, origin_of
+from modulestore.formats.cells import (
+    Cell,
+    CellBlock,
+    Fields,
+    cell_of_record,
+    join,
+    pack_info,
+    read_fields,
+    read_info,
+    split,
+)
+from modulestore.formats.frames import Frame
+from modulestore.formats.packing import pack, unpack
+from modulestore.keys import BlockKey
+from modulestore.model.columns import VersionColumn
+from modulestore.model.structure import EditInfo, Structure, StructureHeader
+
+__all__ = ["CellData", "Cells", "read_columns", "write_columns"]
+
+_GROUP: Final = 48 * 1024
+"""Bytes of cells in a group, about: what is decoded to read one, and compressed together."""
+
+_FIRST_GROUP: Final = 2
+
+_DECODED: Final = 6
+"""Bytes that a byte of a cell takes when it is decoded: measured on courses of the platform."""
+
+
+class CellData(StoredData):
+    """Blocks of a stored base. Cells are unpacked in groups, and decoded one by one."""
+
+    __slots__ = (
+        "_column",
+        "_decoded",
+        "_fields",
+        "_firsts",
+        "_frame",
+        "_groups",
+        "_infos",
+        "_marks",
+        "_places",
+        "_starts",
+        "_table",
+        "_unpacked",
+    )
+
+    def __init__(
+        self, frame: Frame, column: Sequence[int], counts: Sequence[int], groups: Sequence[int]
+    ) -> None:
+        """Cells in a frame.
+
+        Args:
+            column: of each block, the number of its type.
+            counts: of each type, how many blocks it has.
+            groups: how many cells are in each group.
+        """
+        self._frame = frame
+        self._column = column
+        self._firsts = [0, *accumulate(counts)]  # of each type, the place of its first cell among all
+        self._starts = [0, *accumulate(groups)]  # of each group
+        self._places: list[dict[int, int] | None] = [None] * len(counts)
+        self._groups: dict[int, Sequence[bytes]] = {}
+        self._fields: dict[int, Fields] = {}
+        self._table: _Table | None = None
+        self._infos: dict[int, EditInfo] = {}
+        self._marks: Sequence[bytes | None] | None = None
+        self._unpacked = 0
+        self._decoded = 0
+
+    @property
+    def weight(self) -> int:
+        return self._frame.size + self._unpacked + _DECODED * self._decoded
+
+    def settings(self, position: int, /) -> Mapping[str, Any]:
+        return self._at(position).settings
+
+    def defaults(self, position: int, /) -> Mapping[str, Any]:
+        return self._at(position).defaults
+
+    def asides(self, position: int, /) -> Sequence[Mapping[str, Any]]:
+        return self._at(position).asides
+
+    def edit_info(self, position: int, /) -> EditInfo:
+        number = self.table.info_of[position]
+        known = self._infos.get(number)
+        if known is None:
+            known = self._infos[number] = read_info(self.table.infos[number])
+        return known
+
+    def record(self, position: int, /) -> None:
+        return None
+
+    def marks(self) -> Sequence[bytes | None]:
+        """By position, the version that tells whether a block and its published copy are the same."""
+        if self._marks is None:
+            infos = map(read_info, self.table.infos)
+            marks = [info.source_version or info.update_version for info in infos]
+            self._marks = [marks[number] for number in self.table.info_of]
+        return self._marks
+
+    def cell(self, position: int) -> Cell:
+        """A block as it is stored."""
+        table = self.table
+        layout = table.layouts[table.layout_of.get(position, 0)]
+        return Cell(self._packed(position), table.infos[table.info_of[position]], layout)
+
+    def document(self, structure: Structure, position: int, origin: int) -> dict[str, Any]:
+        key, below = structure.key(position), structure.child_keys(position)
+        return join(self.cell(origin), key, structure.definitions[position], below)
+
+    @property
+    def table(self) -> _Table:
+        """Edit infos and layouts."""
+        if self._table is None:
+            section = self._frame.section(1)
+            self._unpacked += len(section)
+            self._table = _Table(section)
+        return self._table
+
+    def _at(self, position: int) -> Fields:
+        known = self._fields.get(position)
+        if known is None:
+            packed = self._packed(position)
+            self._decoded += len(packed)
+            known = self._fields[position] = read_fields(packed)
+        return known
+
+    def _packed(self, position: int) -> bytes:
+        kind = self._column[position]
+        places = self._places[kind]
+        if places is None:
+            of_type = (at for at, number in enumerate(self._column) if number == kind)
+            places = self._places[kind] = dict(zip(of_type, count(self._firsts[kind])))
+        place = places[position]
+        group = bisect_right(self._starts, place) - 1
+        return self._group(group)[place - self._starts[group]]
+
+    def _group(self, number: int) -> Sequence[bytes]:
+        known = self._groups.get(number)
+        if known is None:
+            packed = self._frame.section(_FIRST_GROUP + number)
+            self._unpacked += len(packed)
+            known = self._groups[number] = msgpack.unpackb(packed)
+        return known
+
+
+class _Table:
+    """What many blocks share."""
+
+    __slots__ = ("info_of", "infos", "layout_of", "layouts")
+
+    def __init__(self, section: bytes) -> None:
+        read = msgpack.unpackb(section, strict_map_key=False)
+        self.infos: Sequence[bytes] = read["infos"]
+        self.info_of: Sequence[int] = read["info_of"]
+        self.layouts: Sequence[bytes] = read["layouts"]
+        self.layout_of: Mapping[int, int] = read["layout_of"]
+
+
+class Cells:
+    """The cells of a structure, whatever it was read from or made of. None that is stored is decoded."""
+
+    def __init__(self, structure: Structure) -> None:
+        self._structure = structure
+        # Many blocks share one edit info: it is packed once. What is known by its id is kept alive here.
+        self._infos: dict[int, tuple[EditInfo, bytes]] = {}
+
+    def at(self, position: int) -> Cell:
+        """The cell of a block.
+
+        Raises:
+            InvalidInput: it holds something that no document can hold.
+        """
+        structure = self._structure
+        origin = origin_of(structure, position)
+        if isinstance(origin, CellBlock):
+            return origin.cell
+        if isinstance(origin, tuple) and isinstance(origin[0], CellData):
+            return origin[0].cell(origin[1])
+        try:
+            if isinstance(origin, tuple) and isinstance(origin[0], StoredData):
+                return split(origin[0].document(structure, position, origin[1]))
+            record = structure.record(position)
+            return cell_of_record(record, self._info(record.edit_info))
+        except (BSONError, ValueError, TypeError, OverflowError) as error:
+            key = structure.key(position)
+            raise InvalidInput(f"this cannot be stored: {error}", place=f"{key.type}/{key.id}") from error
+
+    def _info(self, info: EditInfo) -> bytes:
+        known = self._infos.get(id(info))
+        if known is None:
+            known = self._infos[id(info)] = (info, pack_info(info))
+        return known[1]
+
+
+def write_columns(structure: Structure) -> list[bytes]:
+    """The sections of a whole structure.
+
+    Raises:
+        InvalidInput: a block holds something that no document can hold.
+    """
+    cells = list(map(Cells(structure).at, range(len(structure))))
+    types = list(dict.fromkeys(structure.types))
+    numbers = {name: number for number, name in enumerate(types)}
+    column = [numbers[name] for name in structure.types]
+    by_type: list[list[bytes]] = [[] for _ in types]
+    for cell, kind in zip(cells, column, strict=True):
+        by_type[kind].append(cell.cell)
+    groups = list(_grouped(chain.from_iterable(by_type)))
+    skeleton = {
+        "types": types,
+        "type": column,
+        "ids": list(structure.ids),
+        "definitions": structure.definitions.packed,
+        "children": list(structure.children),
+        "absent": [list(key) for key in structure.absent],
+        "counts": list(map(len, by_type)),
+        "groups": list(map(len, groups)),
+    }
+    if structure.assets is not None:
+        skeleton["assets"] = pack(structure.assets)
+    if structure.thumbnails is not None:
+        skeleton["thumbnails"] = pack(structure.thumbnails)
+    return [msgpack.packb(skeleton), _packed_table(cells), *map(msgpack.packb, groups)]
+
+
+def _grouped(cells: Iterable[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for cell in cells:
+        group.append(cell)
+        size += len(cell)
+        if size >= _GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _packed_table(cells: Sequence[Cell]) -> bytes:
+    infos: dict[bytes, int] = {}
+    layouts: dict[bytes, int] = {b"": 0}
+    info_of = [infos.setdefault(cell.info, len(infos)) for cell in cells]
+    layout_of = {
+        position: layouts.setdefault(cell.layout, len(layouts))
+        for position, cell in enumerate(cells)
+        if cell.layout
+    }
+    table = {"infos": list(infos), "info_of": info_of, "layouts": list(layouts), "layout_of": layout_of}
+    return bytes(msgpack.packb(table))
+
+
+def read_columns(frame: Frame, header: StructureHeader) -> Structure:
+    """The structure whose sections these are; only the skeleton is read.
+
+    Raises:
+        ValueError, KeyError, TypeError: they are not what they should be.
+    """
+    skeleton = msgpack.unpackb(frame.section(0), use_list=False)
+    names, column = skeleton["types"], skeleton["type"]
+    types = [names[number] for number in column]
+    ids, definitions, children = skeleton["ids"], skeleton["definitions"], skeleton["children"]
+    if not len(types) == len(ids) == len(children) == len(definitions) // 12:
+        raise ValueError("its columns are not of one length")
+    return Structure(
+        header,
+        types,
+        ids,
+        VersionColumn(definitions),
+        children,
+        [BlockKey(*pair) for pair in skeleton["absent"]],
+        CellData(frame, column, skeleton["counts"], skeleton["groups"]),
+        assets=unpack(skeleton["assets"]) if "assets" in skeleton else None,
+        thumbnails=unpack(skeleton["thumbnails"]) if "thumbnails" in skeleton else None,
+    )

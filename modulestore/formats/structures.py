@@ -1,0 +1,142 @@
+"""Structures ⇄ documents, in whichever format: every reader reads both, and a database says which one writers
+use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias, cast, get_args
+
+import bson
+from bson.errors import BSONError
+
+from modulestore.errors import CorruptDocument, InvalidInput
+from modulestore.formats import v1, v2
+from modulestore.formats.blocks import StoredData, document_of
+from modulestore.formats.encoding import OPTIONS, fields_of
+from modulestore.formats.layers import Stored
+from modulestore.keys import VersionId
+from modulestore.model.deriving import DerivedData
+from modulestore.model.structure import Structure
+
+__all__ = [
+    "PLATFORM_SCHEMA",
+    "Encoded",
+    "Schema",
+    "as_schema",
+    "builds_on",
+    "built_on",
+    "decode_structure",
+    "encode_structure",
+    "schema_of",
+    "weight_of",
+]
+
+Schema: TypeAlias = Literal[1, 2]
+"""Version of the stored form of structures: 1, the platform's documents; 2, our own."""
+
+PLATFORM_SCHEMA: Final = 1
+
+# Bytes of memory, measured on courses of the platform.
+_COLUMNS: Final = 320  # of a block in all columns
+_OWN: Final = 20  # of these, what a version that was made from another has for itself
+_CHANGED: Final = 110  # of a block that changed since the base, beside what it shares with older versions
+_NEW: Final = 4000  # of what is new in a version
+
+
+class Encoded(NamedTuple):
+    """A structure that was encoded.
+
+    Attributes:
+        document: BSON, to be stored under its id.
+        structure: the same structure, as it is once that is done: what is made from it builds on it.
+    """
+
+    document: bytes
+    structure: Structure
+
+
+def as_schema(value: object) -> Schema:
+    """A version of the stored form.
+
+    Raises:
+        CorruptDocument: this release does not know it.
+    """
+    if value not in get_args(Schema):
+        raise CorruptDocument(f"unknown format {value!r} of structures", hint="upgrade modulestore")
+    return cast(Schema, value)
+
+
+def schema_of(document: bytes) -> Schema:
+    """In which format a structure is stored.
+
+    Raises:
+        CorruptDocument: it is no BSON, or of a format that this release does not know.
+    """
+    return as_schema(fields_of(document, {"schema_version"}).get("schema_version", PLATFORM_SCHEMA))
+
+
+def encode_structure(structure: Structure, schema: Schema) -> Encoded:
+    """A structure as a document of a format; in format 2 as a delta, where that is worth it.
+
+    Raises:
+        InvalidInput: a block holds something that no document can hold.
+    """
+    if schema == v2.SCHEMA_VERSION:
+        document, stored = v2.encode_structure(structure)
+        return Encoded(document, structure.stored_as(stored))
+    try:
+        return Encoded(v1.encode_structure(structure), structure.stored_as(None))
+    except (BSONError, ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(f"this cannot be stored: {error}", place=_offender(structure)) from error
+
+
+def built_on(document: bytes) -> tuple[VersionId, ...]:
+    """The stored versions that this one consists of beside itself, oldest first; none if it is whole.
+
+    Raises:
+        CorruptDocument: it is no BSON, or not of this form.
+    """
+    return v2.built_on(document)
+
+
+def builds_on(structure: Structure) -> tuple[VersionId, ...]:
+    """What a version that builds on this one consists of beside itself; none if none can build on it."""
+    stored = structure.origin.stored if structure.origin else None
+    return stored.names if isinstance(stored, Stored) else ()
+
+
+def decode_structure(
+    document: bytes, below: Structure | None = None, deltas: Sequence[bytes] = ()
+) -> Structure:
+    """The structure of a document of any format.
+
+    Args:
+        below: of what it is built on (see `built_on`) the last version that is at hand as a structure.
+        deltas: documents of what comes after that, oldest first.
+
+    Raises:
+        CorruptDocument: it cannot be read, or builds on something else.
+    """
+    if schema_of(document) == v2.SCHEMA_VERSION:
+        return v2.decode_structure(document, below, deltas)
+    return v1.decode_structure(document)
+
+
+def weight_of(structure: Structure) -> int:
+    """Bytes of memory that a structure takes, about, without what it shares with the one it is made from."""
+    data = structure.data
+    if isinstance(data, DerivedData):
+        return _OWN * len(structure) + _CHANGED * len(data.changed) + _NEW
+    return _COLUMNS * len(structure) + (data.weight if isinstance(data, StoredData) else 0)
+
+
+def _offender(structure: Structure) -> str | None:
+    """The first block that cannot be stored."""
+    for position in range(len(structure)):
+        try:
+            bson.encode(document_of(structure, position), codec_options=OPTIONS)
+        except (BSONError, ValueError, TypeError, OverflowError):
+            key = structure.key(position)
+            return f"{key.type}/{key.id}"
+    return None

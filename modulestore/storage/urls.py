@@ -1,0 +1,13 @@
+"""URLs in messages."""
+
+from __future__ import annotations
+
+__all__ = ["shown_url"]
+
+
+def shown_url(url: str) -> str:
+    """The URL without what may be a password, and not longer than a message should be."""
+    head, at, tail = url.rpartition("@")
+    scheme, slashes, _ = head.partition("//")
+    shown = f"{scheme}{slashes}…@{tail}" if at and slashes else url
+    return repr(shown if len(shown) <= 100 else shown[:99] + "…")
