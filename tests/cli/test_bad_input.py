@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def too_large(folder: Path) -> Path:
     (course / "chapter").mkdir()
     (course / "chapter" / "a.xml").write_text("<chapter/>")
     (course / "policies").mkdir()
-    long = {"chapter/a": {"display_name": "x" * (17 * 1024 * 1024)}}
+    long = {"chapter/a": {"display_name": os.urandom(17 * 1024 * 1024).hex()}}
     (course / "policies" / "R.json").write_text(json.dumps(long))
     return course
 
