@@ -17,7 +17,14 @@ from modulestore._async.ports import Backend
 from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.reading import Reader, find_entry
 from modulestore._async.waiting import back_off, call_back, monotonic
-from modulestore.errors import CommitContention, CommitUnknown, EditConflict, HeadMoved, ModuleStoreError
+from modulestore.errors import (
+    CommitContention,
+    CommitUnknown,
+    EditConflict,
+    HeadMoved,
+    ModuleStoreError,
+    StorageUnavailable,
+)
 from modulestore.formats.definitions import encode_definition
 from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
@@ -72,9 +79,18 @@ class Committer:
         return Revision(base, root, version=next(self.ids), author=author, now=self.now(), ids=self.ids)
 
     async def commit(
-        self, key: ContextKey, author: Author, make: Make, *, message: str | None = None
+        self,
+        key: ContextKey,
+        author: Author,
+        make: Make,
+        *,
+        message: str | None = None,
+        entry: IndexEntry | None = None,
     ) -> Commit:
         """Commit what ``make`` makes: definitions, structures, swap, if no head moves meanwhile.
+
+        Args:
+            entry: the index entry, if it was read a moment ago; it is read again only if a head has moved.
 
         Raises:
             CourseNotFound: there is no such course.
@@ -87,10 +103,13 @@ class Committer:
         attempt = 0
         while True:
             try:
-                entry = await find_entry(self.backend, key)
+                if entry is None:
+                    entry = await find_entry(self.backend, key)
                 revisions = await make(entry)
-            except EditConflict:
-                raise  # what is kept for the author may be what an earlier try wrote
+            except (EditConflict, StorageUnavailable):
+                # What is kept for the author may be what an earlier try wrote; and whether it is kept may not
+                # be known.
+                raise
             except ModuleStoreError:
                 await left_behind.remove(self.backend)
                 raise
@@ -115,6 +134,7 @@ class Committer:
                 # What this try wrote may be needed: an interrupt after the swap does not take it back.
                 await left_behind.remove(self.backend, but=documents)
                 raise
+            entry = None
             await back_off(attempt)
             attempt += 1
         await left_behind.remove(self.backend, but=documents)

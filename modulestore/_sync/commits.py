@@ -18,7 +18,14 @@ from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.reading import Reader, find_entry
 from modulestore._sync.waiting import back_off, call_back, monotonic
-from modulestore.errors import CommitContention, CommitUnknown, EditConflict, HeadMoved, ModuleStoreError
+from modulestore.errors import (
+    CommitContention,
+    CommitUnknown,
+    EditConflict,
+    HeadMoved,
+    ModuleStoreError,
+    StorageUnavailable,
+)
 from modulestore.formats.definitions import encode_definition
 from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
@@ -72,8 +79,19 @@ class Committer:
         """A revision made now, by this author."""
         return Revision(base, root, version=next(self.ids), author=author, now=self.now(), ids=self.ids)
 
-    def commit(self, key: ContextKey, author: Author, make: Make, *, message: str | None = None) -> Commit:
+    def commit(
+        self,
+        key: ContextKey,
+        author: Author,
+        make: Make,
+        *,
+        message: str | None = None,
+        entry: IndexEntry | None = None,
+    ) -> Commit:
         """Commit what ``make`` makes: definitions, structures, swap, if no head moves meanwhile.
+
+        Args:
+            entry: the index entry, if it was read a moment ago; it is read again only if a head has moved.
 
         Raises:
             CourseNotFound: there is no such course.
@@ -86,10 +104,13 @@ class Committer:
         attempt = 0
         while True:
             try:
-                entry = find_entry(self.backend, key)
+                if entry is None:
+                    entry = find_entry(self.backend, key)
                 revisions = make(entry)
-            except EditConflict:
-                raise  # what is kept for the author may be what an earlier try wrote
+            except (EditConflict, StorageUnavailable):
+                # What is kept for the author may be what an earlier try wrote; and whether it is kept may not
+                # be known.
+                raise
             except ModuleStoreError:
                 left_behind.remove(self.backend)
                 raise
@@ -114,6 +135,7 @@ class Committer:
                 # What this try wrote may be needed: an interrupt after the swap does not take it back.
                 left_behind.remove(self.backend, but=documents)
                 raise
+            entry = None
             back_off(attempt)
             attempt += 1
         left_behind.remove(self.backend, but=documents)

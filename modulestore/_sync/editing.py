@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, get_args
 from modulestore._sync.commits import Committer
 from modulestore._sync.conflicts import Conflicts, Mine
 from modulestore._sync.reading import find_entry, find_head
+from modulestore._sync.waiting import monotonic
 from modulestore.errors import BlockNotFound, HeadMoved, InvalidInput
 from modulestore.formats.ids import new_version_id
 from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, VersionId, as_usage_key
@@ -40,6 +41,8 @@ OnConflict = Literal["ask", "abort", "overwrite"]
 The author is asked (`EditConflict`); or it is given up whenever the head has moved (`HeadMoved`); or it wins
 in the conflicting items.
 """
+
+_A_MOMENT = 1.0  # seconds
 
 Ref = Block | UsageKey | BlockKey | tuple[str, str] | str
 
@@ -81,6 +84,8 @@ class EditSession:
         self._on_conflict = on_conflict
         self._edits: list[Edit] = []
         self._branch: str | None = None
+        self._entry: IndexEntry | None = None
+        self._read_at = 0.0
         self.course: Course
         self.version: VersionId | None = None
         self.merged = False
@@ -92,9 +97,10 @@ class EditSession:
             base = self._key.version
             key = self._key if self._key.org is None else self._key.bare
         else:
-            entry = find_entry(backend, self._key)
-            self._branch, head = find_head(entry, self._key, _edited_branch(self._key))
-            base, key = self._base or self._key.version or head, entry.key
+            self._read_at = monotonic()
+            self._entry = find_entry(backend, self._key)
+            self._branch, head = find_head(self._entry, self._key, _edited_branch(self._key))
+            base, key = self._base or self._key.version or head, self._entry.key
         self.course = Course(key, self._committer.reader.structure(base), self._branch)
         return self
 
@@ -185,7 +191,11 @@ class EditSession:
             self.version = revision.version
             return
         mine = _Mine(self, self._branch, revision)
-        commit = self._committer.commit(self._key, self._author, mine.make, message=self._message)
+        # After a moment it is likelier that somebody else has committed, and cheaper to look first.
+        entry = self._entry if monotonic() - self._read_at < _A_MOMENT else None
+        commit = self._committer.commit(
+            self._key, self._author, mine.make, message=self._message, entry=entry
+        )
         self.commit = commit
         self.version = commit.heads[self._branch]
 

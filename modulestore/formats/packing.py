@@ -82,6 +82,6 @@ def _value(kind: int, packed: bytes) -> Any:
         return ObjectId(packed)
     if kind == _INT64 and len(packed) == 8:
         return Int64(int.from_bytes(packed, "big", signed=True))
-    if kind == _BSON:
-        return bson.decode(packed, OPTIONS)["v"]
+    if kind == _BSON and "v" in (document := bson.decode(packed, OPTIONS)):
+        return document["v"]
     raise ValueError(f"an extension of kind {kind} with {len(packed)} bytes")

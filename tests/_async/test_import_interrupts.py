@@ -5,7 +5,7 @@ needed: before it is visible all that is new is taken back, from then on nothing
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from modulestore._async.ports import Backend
 from modulestore._async.sqlite.backend import SqliteBackend
 from modulestore._async.store import AsyncStore
+from modulestore._async.waiting import Call
 from modulestore.errors import StorageUnavailable
 from modulestore.keys import as_course_key
 from modulestore.testing._async.checking import check_store
@@ -50,19 +51,19 @@ def version(tmp_path: Path, number: int) -> Path:
 
 
 async def outcome(
-    backend: Backend, path: Path, error: type[BaseException], number: int, *, after: bool
+    backend: Backend, path: Path, error: BaseException, number: int, *, after: bool
 ) -> bool | None:
-    """Interrupt an import at its n-th write, before it is done or after; None if there are not so many writes.
+    """Interrupt an import before its n-th write is done, or after; None if it has not as many.
 
     Whether it is visible; then nothing was taken back, else all that was new.
     """
     before = await everything(backend)
     files_before = {file.key for file in await backend.files.list(KEY)}
     faulty = FaultyBackend(backend)
-    (faulty.fail_after if after else faulty.fail_before)(number, error())
+    (faulty.fail_after if after else faulty.fail_before)(number, error)
     try:
         await AsyncStore(faulty).import_course(path)
-    except error:
+    except type(error):
         pass
     else:
         return None
@@ -81,18 +82,15 @@ async def outcome(
 
 
 async def outcomes(
-    backend: Backend,
-    tmp_path: Path,
-    error: type[BaseException],
-    prepare: Callable[[Backend], Awaitable[object]],
+    backend: Backend, tmp_path: Path, error: type[BaseException], prepare: Call[object]
 ) -> None:
     """At every write, from the same beginning each time."""
     for after in (False, True):
         found: list[bool] = []
         for number in range(1, 100):
-            await prepare(backend)
+            await prepare()
             path = version(tmp_path / f"{after}", number)
-            visible = await outcome(backend, path, error, number, after=after)
+            visible = await outcome(backend, path, error(), number, after=after)
             if visible is None:
                 break
             found.append(visible)
@@ -116,7 +114,7 @@ async def with_its_first_version(backend: Backend) -> None:
 @BACKENDS
 @INTERRUPTS
 async def test_of_a_new_course(backend: Backend, error: type[BaseException], tmp_path: Path) -> None:
-    await outcomes(backend, tmp_path, error, without_it)
+    await outcomes(backend, tmp_path, error, lambda: without_it(backend))
 
 
 @BACKENDS
@@ -124,7 +122,7 @@ async def test_of_a_new_course(backend: Backend, error: type[BaseException], tmp
 async def test_of_a_course_that_is_there(
     backend: Backend, error: type[BaseException], tmp_path: Path
 ) -> None:
-    await outcomes(backend, tmp_path, error, with_its_first_version)
+    await outcomes(backend, tmp_path, error, lambda: with_its_first_version(backend))
 
 
 @BACKENDS
@@ -136,4 +134,5 @@ async def test_an_error_after_it_is_visible(backend: Backend, tmp_path: Path) ->
     await with_its_first_version(backend)
     last = len(counting.writes)
     assert counting.writes[-1] == "group.commit"
-    assert await outcome(backend, version(tmp_path, 2), StorageUnavailable, last, after=True)
+    lost = StorageUnavailable("the reply was lost")
+    assert await outcome(backend, version(tmp_path, 2), lost, last, after=True)

@@ -12,9 +12,10 @@ from modulestore._async.ports import Backend
 from modulestore._async.store import AsyncStore
 from modulestore._async.waiting import Call
 from modulestore._async.wrappers import WrappedBackend
+from modulestore.keys import as_course_key
 from modulestore.testing._async.checking import check_store
 from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
-from tests._async.stores import BACKENDS, fresh_backend
+from tests._async.stores import BACKENDS, COURSE, COURSE_KEY, everything, fresh_backend
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +73,40 @@ async def test_an_edit_that_is_cancelled(backend: Backend) -> None:
         assert done == (published["chapter", "one"].display_name == name)
         assert done or cancelled
         outcomes.append((cancelled, done))
+        if not cancelled:
+            break
+    assert outcomes[0] == (True, False)
+    assert outcomes[-1] == (False, True)
+    assert len(outcomes) > 8
+
+
+@BACKENDS
+async def test_an_import_that_is_cancelled(backend: Backend, kind: str) -> None:
+    """It is there with all that it has, or not at all. SQLite has nothing of it then; a server may have got
+    what we no longer wait for, and files of a course that is not there.
+    """
+    key = as_course_key(COURSE_KEY)
+    before = await everything(backend)
+    outcomes = []
+    for number in range(1, 60):
+        task = asyncio.create_task(AsyncStore(Cancelling(backend, number)).import_course(COURSE))
+        try:
+            await task
+            cancelled = False
+        except asyncio.CancelledError:
+            cancelled = True
+        assert await check_store(backend) == []
+        entry = await backend.index.get(key)
+        outcomes.append((cancelled, entry is not None))
+        if entry is not None:
+            assert not (await AsyncStore(backend).import_course(COURSE)).changed
+            await backend.index.delete(entry)
+            for file in await backend.files.list(key):
+                await backend.files.delete(file.key)
+            before = await everything(backend)
+        elif kind.startswith("sqlite"):
+            assert await everything(backend) == before
+            assert await backend.files.list(key) == []
         if not cancelled:
             break
     assert outcomes[0] == (True, False)

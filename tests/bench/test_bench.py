@@ -66,7 +66,9 @@ def test_every_job_runs_on_a_server(capsys: pytest.CaptureFixture[str], mongodb_
     assert rows["import", "floor", "server"]["stored"] <= rows["import", "modulestore", "server"]["stored"]
     assert rows["open-videos", "modulestore", "server"]["commands"] == 2
     assert rows["open-videos", "platform path", "server"]["commands"] == 4
-    assert all(row["sent"] and row["received"] for row in rows.values() if row["place"] == "server")
+    on_server = [row for row in value["rows"] if row["place"] == "server"]
+    silent = {(row["job"], row["variant"]) for row in on_server if not (row["sent"] and row["received"])}
+    assert silent == {("reopen", "by version"), ("reopen", "index entry up to a minute old")}
     check_platform_commands(rows)
     check_authors(rows)
 
@@ -168,9 +170,9 @@ def test_the_table_says_how_many_edits_survive() -> None:
 @pytest.mark.parametrize("content", [False, True])
 def test_what_is_written_to_a_stored_course_is_gone_afterwards(tmp_path: Path, content: bool) -> None:
     url = f"sqlite:///{tmp_path}/course.db"
-    put_on_sqlite(documents := synthetic_course(60), url)
+    put_on_sqlite(documents := synthetic_course(60), url, 2)
     before = document_bytes(url)
-    change = edits(Stored(60, "", documents.key, url, ""), 1, content=content)
+    change = edits(Stored(60, "", documents.key, url, "", "", ""), 1, content=content)
     with OurEdit(url, documents.key, change).ready() as call:
         assert call.run() == 1
         stored = call.stored()

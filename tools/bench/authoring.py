@@ -13,7 +13,7 @@ from tools.bench.platform_path import Key
 from tools.bench.platform_writes import Change
 from tools.bench.world import Stored
 
-__all__ = ["JUDGED", "a_unit", "edit_goals", "edits", "on_all"]
+__all__ = ["JUDGED", "a_unit", "edit_goals", "edits", "on_all", "structure_bytes"]
 
 JUDGED = 4000
 """Blocks of the course that goals of time are given for."""
@@ -50,7 +50,7 @@ def edit_goals(course: Stored, variants: Sequence[Variant]) -> list[tuple[Varian
     """The goals of a commit of one block, for one way to do it in every place."""
     if course.blocks < JUDGED:
         return []
-    stored = int(_structure_bytes(course) * _PART)
+    stored = int(structure_bytes(course) * _PART)
     if course.blocks != JUDGED:
         return [(variant, Goal(stored=stored)) for variant in variants]
     goals = {
@@ -60,7 +60,8 @@ def edit_goals(course: Stored, variants: Sequence[Variant]) -> list[tuple[Varian
     return [(variant, goals[variant.place]) for variant in variants]
 
 
-def _structure_bytes(course: Stored) -> int:
-    with closing(sqlite3.connect(sqlite_path(course.sqlite))) as connection:
+def structure_bytes(course: Stored) -> int:
+    """Bytes of the whole structure as the platform stores it."""
+    with closing(sqlite3.connect(sqlite_path(course.sqlite_1))) as connection:
         (size,) = connection.execute("SELECT max(length(document)) FROM structures").fetchone()
     return int(size)

@@ -28,11 +28,13 @@ class Call:
         run: the work; returns how much was done, which has to be the same for all variants of a case.
         stored: bytes that are stored by it, where that can be told.
         outcome: what became of its edits, where some may be lost; looked up afterwards.
+        note: what else is worth saying of it, in a few words; looked up afterwards.
     """
 
     run: Callable[[], int]
     stored: Callable[[], int | None] = lambda: None
     outcome: Callable[[], Outcome | None] = lambda: None
+    note: Callable[[], str] = lambda: ""
 
 
 class Operation(Protocol):
@@ -89,6 +91,7 @@ class Case:
         reference: the variant that ratios refer to, if it can be had.
         goals: of variants.
         rounds: so many at most, for what takes long.
+        same: whether all variants do the same amount of work, which is checked.
     """
 
     job: str
@@ -97,6 +100,7 @@ class Case:
     reference: Variant | None = None
     goals: Sequence[tuple[Variant, Goal]] = ()
     rounds: int | None = None
+    same: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,16 +20,25 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
-import modulestore
+from modulestore import Store
 from modulestore._sync.mongo import open_mongo
 from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
 from modulestore.formats.entries import decode_entry
 from modulestore.formats.headers import document_id
+from modulestore.formats.structures import Schema, decode_structure, encode_structure
 from tools.bench.courses import write_course
 from tools.bench.places import sqlite_path
 
-__all__ = ["ARCHIVES", "Documents", "perf_course", "put_on_server", "put_on_sqlite", "synthetic_course"]
+__all__ = [
+    "ARCHIVES",
+    "Documents",
+    "in_format_2",
+    "perf_course",
+    "put_on_server",
+    "put_on_sqlite",
+    "synthetic_course",
+]
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared"
 ARCHIVES = _SHARED / "courses"
@@ -63,11 +72,11 @@ def perf_course(size: int) -> Documents | None:
 
 
 def synthetic_course(size: int) -> Documents:
-    """A course of this size that the library has imported."""
+    """A course of this size that the library has imported, in the format of the platform."""
     with tempfile.TemporaryDirectory() as folder:
         archive, url = Path(folder) / "course.tar.gz", f"sqlite:///{folder}/course.db"
         write_course(archive, size)
-        with modulestore.connect(url) as store:
+        with Store(open_sqlite(sqlite_path(url)), schema=1) as store:
             store.import_course(archive)
         with closing(sqlite3.connect(sqlite_path(url))) as connection:
             by_collection = {name: list(_column(connection, name)) for name in _COLLECTIONS}
@@ -83,10 +92,19 @@ def _documents(writer: str, by_collection: Mapping[str, Sequence[bytes]]) -> Doc
     return Documents(writer, str(decode_entry(bson.decode(entry)).key), by_collection)
 
 
-def put_on_server(documents: Documents, url: str) -> None:
+def in_format_2(documents: Documents) -> Documents:
+    """The same course, its structures in our own format."""
+    structures = [
+        encode_structure(decode_structure(document), 2).document
+        for document in documents.by_collection["structures"]
+    ]
+    return replace(documents, by_collection={**documents.by_collection, "structures": structures})
+
+
+def put_on_server(documents: Documents, url: str, schema: Schema) -> None:
     """Store a course in an empty database of a server, as a store of ours has it."""
     backend = open_mongo(url)
-    prepare_write(backend, -1, WriteRules(on_platform=True, new_schema=1))
+    prepare_write(backend, -1, WriteRules(new_schema=schema))
     backend.close()
     client: MongoClient[RawBSONDocument]
     with MongoClient(url, document_class=RawBSONDocument) as client:
@@ -95,10 +113,10 @@ def put_on_server(documents: Documents, url: str) -> None:
             database[_PREFIX + name].insert_many(map(RawBSONDocument, stored))
 
 
-def put_on_sqlite(documents: Documents, url: str) -> None:
+def put_on_sqlite(documents: Documents, url: str, schema: Schema) -> None:
     """Store a course in a SQLite file that is not there yet, as a store of ours has it."""
     backend = open_sqlite(sqlite_path(url))
-    prepare_write(backend, -1, WriteRules(on_platform=True, new_schema=1))
+    prepare_write(backend, -1, WriteRules(new_schema=schema))
     with backend.group() as group:
         for name, port in (("definitions", group.definitions), ("structures", group.structures)):
             port.put_many({document_id(document): document for document in documents.by_collection[name]})

@@ -27,13 +27,21 @@ def store_call(
     url: str,
     run: Callable[[modulestore.Store], int],
     before: Callable[[modulestore.Store], object] = lambda store: None,
+    *,
+    at_hand: str = "",
 ) -> Iterator[Call]:
-    """A call on a new store, connected; ``before`` is done untimed, by another store."""
+    """A call on a new store, connected; ``before`` is done untimed, by another store.
+
+    ``at_hand``: key of a course that this store has opened before, as that of a service has.
+    """
     with scratch(url) as own:
         with modulestore.connect(own) as store:
             before(store)
         size = document_bytes(own)
         with modulestore.connect(own) as store:
+            if at_hand:
+                for branch in ("draft", "published"):
+                    list(store.open(at_hand, branch=branch).blocks())
             yield Call(lambda: run(store), lambda: added(own, size))
 
 
@@ -55,34 +63,19 @@ def apply_changes(store: modulestore.Store, key: str, changes: Sequence[Change])
 
 @dataclass(frozen=True, slots=True)
 class OurEdit:
-    """An edit session; ``opened``: the author has the course open, and only the commit counts."""
+    """An edit session; ``cold``: nothing of the course is at hand in the process."""
 
     url: str
     key: str
     changes: Sequence[Change]
-    opened: bool = False
+    cold: bool = False
 
     def ready(self) -> AbstractContextManager[Call]:
         """A new store."""
-        return self._opened() if self.opened else store_call(self.url, self._run)
+        return store_call(self.url, self._run, at_hand="" if self.cold else self.key)
 
     def _run(self, store: modulestore.Store) -> int:
         return apply_changes(store, self.key, self.changes)
-
-    @contextmanager
-    def _opened(self) -> Iterator[Call]:
-        with scratch(self.url) as own, modulestore.connect(own) as store:
-            size = document_bytes(own)
-            session = store.edit(self.key, author=AUTHOR)
-            session.__enter__()
-            for change in self.changes:
-                session.update(BlockKey(*change.key), **change.settings, **change.content)
-
-            def run() -> int:
-                session.__exit__(None, None, None)
-                return len(self.changes)
-
-            yield Call(run, lambda: added(own, size))
 
 
 @dataclass(frozen=True, slots=True)

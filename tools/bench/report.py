@@ -27,8 +27,9 @@ _HEADS = (
     "memory",
     "accepted/s",
     "survive",
+    "note",
 )
-_LEFT = ("variant", "place", "goal", "")
+_LEFT = ("variant", "place", "goal", "", "note")
 _VERDICT = {True: "pass", False: "NOT PASSED", None: ""}
 
 
@@ -88,6 +89,7 @@ def _row(result: Result) -> dict[str, Any]:
         **result.costs._asdict(),
         "accepted_per_second": result.accepted_per_second,
         "outcomes": [outcome._asdict() for outcome in result.outcomes],
+        "note": result.note,
     }
 
 
@@ -106,6 +108,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         *map(_bytes, (costs.sent, costs.received, costs.stored, costs.peak)),
         "" if result.accepted_per_second is None else f"{result.accepted_per_second:.1f}",
         _survivors(result),
+        result.note,
     )
 
 

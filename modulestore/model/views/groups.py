@@ -71,7 +71,7 @@ def _inactive_partitions(partitions: Any) -> set[int]:
     return {
         one["id"]
         for one in known
-        if isinstance(one, Mapping) and one.get("active") is False and type(one.get("id")) is int
+        if isinstance(one, Mapping) and one.get("active") is False and isinstance(one.get("id"), int)
     }
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
 from modulestore.errors import BlockNotFound, InvalidInput, InvalidKey
 from modulestore.keys import BlockKey, CourseKey
 from modulestore.model.course import Block, Course
-from modulestore.model.views import CourseView, ViewBlock
-from tests.model.views.made import ALL, TODAY, names, shared, view_of
+from modulestore.model.views import (
+    ContentGroups,
+    CourseView,
+    GradableCounts,
+    HideFromToc,
+    StaffOnly,
+    StartDates,
+    ViewBlock,
+)
+from tests.model.views.made import ALL, LONG_AGO, TODAY, names, seen, shared, view_of
 from tests.structures import KEY, TREE, course
 
 
@@ -167,6 +176,17 @@ def test_a_damaged_course_has_a_view() -> None:
     assert keys(view["html", "h"].path) == [("course", "course"), ("chapter", "a"), ("sequential", "s")]
     assert view.root.path == []
     assert view.root.parent is None
+
+
+def test_a_course_may_be_very_deep() -> None:
+    names = ["course/course", *(f"vertical/{number}" for number in range(1500)), "problem/p"]
+    made = course(
+        {name: [below] for name, below in pairwise(names)} | {"problem/p": None},
+        settings={"course/course": {"start": LONG_AGO, "graded": True}},
+    )
+    view = seen(made, [StartDates(), StaffOnly(), ContentGroups(), HideFromToc(), GradableCounts()])
+    assert view.root.annotations == {"gradable": 1}
+    assert len(view["problem", "p"].path) == 1501
 
 
 def test_a_version_without_a_root_has_no_view() -> None:

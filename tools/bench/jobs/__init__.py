@@ -6,9 +6,13 @@ from tools.bench.jobs import (
     edit,
     edit_100,
     importing,
+    large,
+    memory,
     open_problems,
     open_videos,
     publish_unit,
+    reopen,
+    storage,
     views,
     walk,
 )
@@ -18,6 +22,7 @@ __all__ = ["JOBS"]
 JOBS = (
     importing.JOB,
     open_videos.JOB,
+    reopen.JOB,
     open_problems.JOB,
     walk.JOB,
     views.JOB,
@@ -25,5 +30,8 @@ JOBS = (
     edit_100.JOB,
     publish_unit.JOB,
     changes.JOB,
+    storage.JOB,
+    memory.JOB,
+    large.JOB,
     authors.JOB,
 )

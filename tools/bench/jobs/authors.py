@@ -137,7 +137,7 @@ def cases(world: World) -> Iterator[Case]:
             goals = [(variant, _GOAL) for variant in ours]
             data = f"{authors} authors, {plan.asked} blocks, {course.name}"
             if course.server:
-                platform = Variant("platform path", "server", Platform(course.server, plan))
+                platform = Variant("platform path", "server", Platform(course.platform, plan))
                 variants = [ours[0], platform, ours[1]]
                 yield Case("authors", data, variants, platform, goals, rounds=rounds)
             else:

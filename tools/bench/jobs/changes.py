@@ -31,7 +31,12 @@ class Ours:
 
     def ready(self) -> AbstractContextManager[Call]:
         """A new store; blocks have been edited."""
-        return store_call(self.url, self._run, lambda store: apply_changes(store, self.key, self.changes))
+        return store_call(
+            self.url,
+            self._run,
+            lambda store: apply_changes(store, self.key, self.changes),
+            at_hand=self.key,
+        )
 
     def _run(self, store: modulestore.Store) -> int:
         return len(store.changes(self.key))
@@ -63,7 +68,7 @@ def cases(world: World) -> Iterator[Case]:
             ours = on_all(course, "modulestore", partial(Ours, key=course.key, changes=changes))
             goals = [(variant, _GOAL) for variant in ours]
             if course.server:
-                platform = Variant("platform path", "server", Platform(course.server, course.key, changes))
+                platform = Variant("platform path", "server", Platform(course.platform, course.key, changes))
                 variants = [ours[0], platform, ours[1]]
                 yield Case("changes", f"{data}, {course.name}", variants, platform, goals)
             else:

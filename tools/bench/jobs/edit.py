@@ -1,4 +1,4 @@
-"""Edit one block: open the course, change a setting or the content, commit."""
+"""Edit one block: open the course (which a service has at hand), change a setting or the content, commit."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def cases(world: World) -> Iterator[Case]:
 def _case(course: Stored, kind: str) -> Case:
     changes = edits(course, 1, content=kind == "content")
     ours = on_all(course, "modulestore", lambda url: OurEdit(url, course.key, changes))
-    opened = on_all(course, "the commit alone", lambda url: OurEdit(url, course.key, changes, opened=True))
+    cold = on_all(course, "nothing at hand", lambda url: OurEdit(url, course.key, changes, cold=True))
     data, goals = f"one {kind}, {course.name}", edit_goals(course, ours)
     if not course.server:
-        return Case("edit", data, [*ours, *opened], goals=goals)
-    where = (course.server, course.key, changes)
+        return Case("edit", data, [*ours, *cold], goals=goals)
+    where = (course.platform, course.key, changes)
     platform = Variant("platform path", "server", PlatformEdit(*where))
     cached = Variant("platform path, cache", "server", PlatformEdit(*where, cached=True))
-    variants = [ours[0], opened[0], platform, cached, ours[1], opened[1]]
-    return Case("edit", data, variants, platform, goals)
+    variants = [ours[0], cold[0], platform, cached, ours[1], cold[1]]
+    return Case("edit", data, variants, cached, goals)
 
 
 def _of_place(course: Stored, place: str) -> Variant:

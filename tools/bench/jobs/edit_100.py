@@ -61,7 +61,7 @@ def cases(world: World) -> Iterator[Case]:
         ours = on_all(course, "modulestore", partial(OurEdit, key=course.key, changes=changes))
         if course.server:
             platform = Variant(
-                "platform path, one operation", "server", PlatformEdit(course.server, course.key, changes)
+                "platform path, one operation", "server", PlatformEdit(course.platform, course.key, changes)
             )
             yield Case(
                 "edit-100", course.name, [ours[0], platform, ours[1]], platform, [(ours[0], _COMMANDS)]

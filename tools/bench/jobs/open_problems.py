@@ -97,9 +97,9 @@ def cases(world: World) -> Iterator[Case]:
             yield Case("open-problems", course.name, [sqlite])
             continue
         ours = Variant("modulestore", "server", Ours(course.server, course.key))
-        platform = Variant("platform path", "server", Platform(course.server, course.key))
+        platform = Variant("platform path", "server", Platform(course.platform, course.key))
         opened = Variant("modulestore, course open", "server", Ours(course.server, course.key, opened=True))
-        find = Variant("one find of the 500", "server", OneFind(course.server, course.key))
+        find = Variant("one find of the 500", "server", OneFind(course.platform, course.key))
         yield Case(
             "open-problems", course.name, [ours, opened, platform, find, sqlite], find, [(ours, _GOAL)]
         )

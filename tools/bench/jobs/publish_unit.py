@@ -31,7 +31,12 @@ class Ours:
 
     def ready(self) -> AbstractContextManager[Call]:
         """A new store; the block has been edited."""
-        return store_call(self.url, self._run, lambda store: apply_changes(store, self.key, [self.change]))
+        return store_call(
+            self.url,
+            self._run,
+            lambda store: apply_changes(store, self.key, [self.change]),
+            at_hand=self.key,
+        )
 
     def _run(self, store: modulestore.Store) -> int:
         unit = parse_course_key(self.key).usage(*self.unit)
@@ -74,7 +79,7 @@ def cases(world: World) -> Iterator[Case]:
         )
         variants, platform = [*ours, *edit], None
         if course.server:
-            platform = Variant("platform path", "server", Platform(course.server, course.key, unit, change))
+            platform = Variant("platform path", "server", Platform(course.platform, course.key, unit, change))
             variants = [ours[0], platform, edit[0], ours[1], edit[1]]
         yield Case("publish-unit", course.name, variants, platform, edit_goals(course, ours))
 
