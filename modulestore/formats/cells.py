@@ -8,7 +8,7 @@ pieces of packed bytes: the *cell* (all that it holds), its *edit info* (which m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import bson
 
@@ -22,12 +22,14 @@ from modulestore.model.structure import BlockRecord, EditInfo
 __all__ = [
     "Cell",
     "CellBlock",
-    "Fields",
+    "Held",
+    "asides_of",
     "cell_of_record",
+    "defaults_of",
     "join",
     "pack_info",
-    "read_fields",
     "read_info",
+    "settings_of",
     "split",
 ]
 
@@ -60,12 +62,23 @@ class Cell(NamedTuple):
     layout: bytes = b""
 
 
-class Fields(NamedTuple):
-    """What a cell holds, decoded. Never change it."""
+Held: TypeAlias = Sequence[Any]
+"""What a cell holds, decoded; what is empty at its end is missing. Never change it."""
 
-    settings: Mapping[str, Any]
-    defaults: Mapping[str, Any]
-    asides: Sequence[Mapping[str, Any]]
+
+def settings_of(held: Held) -> Mapping[str, Any]:
+    """The settings in a cell."""
+    return (held[0] or {}) if held else {}
+
+
+def defaults_of(held: Held) -> Mapping[str, Any]:
+    """The defaults in a cell."""
+    return (held[1] or {}) if len(held) > 1 else {}
+
+
+def asides_of(held: Held) -> Sequence[Mapping[str, Any]]:
+    """The asides in a cell."""
+    return (held[2] or ()) if len(held) > 2 else ()
 
 
 def split(document: Mapping[str, Any]) -> Cell:
@@ -151,21 +164,6 @@ def join(
     return {name: values[name] for name in keys}
 
 
-def read_fields(cell: bytes) -> Fields:
-    """What a cell holds.
-
-    Raises:
-        ValueError: it is none.
-    """
-    held = unpack(cell)
-    count = len(held)
-    return Fields(
-        (held[0] if count else None) or {},
-        (held[1] if count > 1 else None) or {},
-        (held[2] if count > 2 else None) or (),
-    )
-
-
 def read_info(info: bytes) -> EditInfo:
     """Packed edit info.
 
@@ -191,7 +189,7 @@ def _join_info(info: bytes) -> Any:
 class CellBlock(StoredBlock):
     """One block with its cell. What it holds is decoded when it is first asked for."""
 
-    __slots__ = ("_fields", "_info", "cell", "children", "definition", "key")
+    __slots__ = ("_held", "_info", "cell", "children", "definition", "key")
 
     def __init__(
         self, key: BlockKey, definition: VersionId, children: Sequence[BlockKey] | None, cell: Cell
@@ -200,27 +198,27 @@ class CellBlock(StoredBlock):
         self.definition = definition
         self.children = children
         self.cell = cell
-        self._fields: Fields | None = None
+        self._held: Held | None = None
         self._info: EditInfo | None = None
 
     @property
-    def fields(self) -> Fields:
+    def held(self) -> Held:
         """What the cell holds."""
-        if self._fields is None:
-            self._fields = read_fields(self.cell.cell)
-        return self._fields
+        if self._held is None:
+            self._held = unpack(self.cell.cell)
+        return self._held
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return self.fields.settings
+        return settings_of(self.held)
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        return self.fields.defaults
+        return defaults_of(self.held)
 
     @property
     def asides(self) -> Sequence[Mapping[str, Any]]:
-        return self.fields.asides
+        return asides_of(self.held)
 
     @property
     def edit_info(self) -> EditInfo:

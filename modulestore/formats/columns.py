@@ -9,9 +9,9 @@ Sections of its frame:
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, chain, count
+from itertools import accumulate, chain
 from typing import Any, Final
 
 import msgpack
@@ -22,16 +22,18 @@ from modulestore.formats.blocks import StoredData, origin_of
 from modulestore.formats.cells import (
     Cell,
     CellBlock,
-    Fields,
+    Held,
+    asides_of,
     cell_of_record,
+    defaults_of,
     join,
     pack_info,
-    read_fields,
     read_info,
+    settings_of,
     split,
 )
 from modulestore.formats.frames import Frame
-from modulestore.formats.packing import pack, unpack
+from modulestore.formats.packing import pack, unpack, unpack_all
 from modulestore.keys import BlockKey
 from modulestore.model.columns import VersionColumn
 from modulestore.model.structure import EditInfo, Structure, StructureHeader
@@ -43,6 +45,9 @@ _GROUP: Final = 48 * 1024
 
 _FIRST_GROUP: Final = 2
 
+_FEW: Final = 3
+"""Cells of a group that are decoded one by one; with the next one all are."""
+
 _DECODED: Final = 6
 """Bytes that a byte of a cell takes when it is decoded: measured on courses of the platform."""
 
@@ -53,15 +58,16 @@ class CellData(StoredData):
     __slots__ = (
         "_column",
         "_decoded",
-        "_fields",
         "_firsts",
         "_frame",
         "_groups",
+        "_held",
         "_infos",
         "_marks",
-        "_places",
+        "_read",
         "_starts",
         "_table",
+        "_types",
         "_unpacked",
     )
 
@@ -79,9 +85,10 @@ class CellData(StoredData):
         self._column = column
         self._firsts = [0, *accumulate(counts)]  # of each type, the place of its first cell among all
         self._starts = [0, *accumulate(groups)]  # of each group
-        self._places: list[dict[int, int] | None] = [None] * len(counts)
+        self._types: list[list[int] | None] = [None] * len(counts)
         self._groups: dict[int, Sequence[bytes]] = {}
-        self._fields: dict[int, Fields] = {}
+        self._held: dict[int, Held] = {}
+        self._read: dict[int, int] = {}  # of each group, how many of its cells were read by themselves
         self._table: _Table | None = None
         self._infos: dict[int, EditInfo] = {}
         self._marks: Sequence[bytes | None] | None = None
@@ -93,13 +100,13 @@ class CellData(StoredData):
         return self._frame.size + self._unpacked + _DECODED * self._decoded
 
     def settings(self, position: int, /) -> Mapping[str, Any]:
-        return self._at(position).settings
+        return settings_of(self._held.get(position) or self._at(position))
 
     def defaults(self, position: int, /) -> Mapping[str, Any]:
-        return self._at(position).defaults
+        return defaults_of(self._held.get(position) or self._at(position))
 
     def asides(self, position: int, /) -> Sequence[Mapping[str, Any]]:
-        return self._at(position).asides
+        return asides_of(self._held.get(position) or self._at(position))
 
     def edit_info(self, position: int, /) -> EditInfo:
         number = self.table.info_of[position]
@@ -138,23 +145,51 @@ class CellData(StoredData):
             self._table = _Table(section)
         return self._table
 
-    def _at(self, position: int) -> Fields:
-        known = self._fields.get(position)
-        if known is None:
-            packed = self._packed(position)
+    def _at(self, position: int) -> Held:
+        """What a block holds, decoded now. Who reads several cells of a group will read the others too."""
+        if position in self._held:
+            return self._held[position]
+        group, place = self._place(position)
+        cells = self._group(group)
+        self._read[group] = self._read.get(group, 0) + 1
+        if self._read[group] <= _FEW:
+            packed = cells[place]
             self._decoded += len(packed)
-            known = self._fields[position] = read_fields(packed)
-        return known
+            self._held[position] = unpack(packed)
+        else:
+            self._decoded += sum(map(len, cells))
+            self._held.update(zip(self._positions_of(group), unpack_all(cells), strict=True))
+        return self._held[position]
 
     def _packed(self, position: int) -> bytes:
+        group, place = self._place(position)
+        return self._group(group)[place]
+
+    def _place(self, position: int) -> tuple[int, int]:
+        """The number of the group that a cell is in, and its place there."""
         kind = self._column[position]
-        places = self._places[kind]
-        if places is None:
-            of_type = (at for at, number in enumerate(self._column) if number == kind)
-            places = self._places[kind] = dict(zip(of_type, count(self._firsts[kind])))
-        place = places[position]
+        place = self._firsts[kind] + bisect_left(self._of_type(kind), position)
         group = bisect_right(self._starts, place) - 1
-        return self._group(group)[place - self._starts[group]]
+        return group, place - self._starts[group]
+
+    def _positions_of(self, group: int) -> list[int]:
+        """Of each cell of a group, the position of its block."""
+        start, end = self._starts[group], self._starts[group + 1]
+        found: list[int] = []
+        kind = bisect_right(self._firsts, start) - 1
+        while start < end:
+            first = self._firsts[kind]
+            found += self._of_type(kind)[start - first : end - first]
+            kind += 1
+            start = max(start, self._firsts[kind])
+        return found
+
+    def _of_type(self, kind: int) -> list[int]:
+        """Positions of the blocks of a type."""
+        known = self._types[kind]
+        if known is None:
+            known = self._types[kind] = [at for at, number in enumerate(self._column) if number == kind]
+        return known
 
     def _group(self, number: int) -> Sequence[bytes]:
         known = self._groups.get(number)

@@ -6,7 +6,7 @@ type and in its order, so that a document that went through here is the same doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from bson.errors import BSONError
 from modulestore.formats.encoding import OPTIONS
 from modulestore.keys import VersionId
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack", "unpack", "unpack_all"]
 
 # Kinds of msgpack's extension values.
 _TIME = 1  # milliseconds since 1970, signed, 8 bytes
@@ -51,6 +51,20 @@ def unpack(packed: bytes) -> Any:
     """
     try:
         return msgpack.unpackb(packed, ext_hook=_value, strict_map_key=True)
+    except (msgpack.UnpackException, msgpack.StackError, BSONError, OverflowError) as error:
+        raise ValueError(f"unreadable value: {error!r}") from error
+
+
+def unpack_all(packed: Iterable[bytes]) -> list[Any]:
+    """Values that were packed one by one; quicker than one by one.
+
+    Raises:
+        ValueError: one of them is no such value.
+    """
+    unpacker = msgpack.Unpacker(ext_hook=_value, strict_map_key=True, max_buffer_size=0)
+    unpacker.feed(b"".join(packed))
+    try:
+        return list(unpacker)
     except (msgpack.UnpackException, msgpack.StackError, BSONError, OverflowError) as error:
         raise ValueError(f"unreadable value: {error!r}") from error
 
