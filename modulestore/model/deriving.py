@@ -87,6 +87,12 @@ def derive(
     types = base.types if same_blocks else [*making.stay(base.types), *(key.type for key in making.added)]
     ids = base.ids if same_blocks else [*making.stay(base.ids), *(key.id for key in making.added)]
     children, absent = making.children()
+    index = making.index()
+    lookups = Lookups(index)
+    if index is not None and not base.absent:
+        others = [*map(index.__getitem__, making.relisted), *range(len(base), len(ids))]
+        root = index.get(header.root)
+        lookups.outline = base.outline.relisted(types, ids, children, root, others)
     return Structure(
         header,
         types,
@@ -99,7 +105,7 @@ def derive(
         children,
         absent,
         making.data(),
-        lookups=base.lookups if same_blocks and not making.relisted else Lookups(making.index()),
+        lookups=base.lookups if same_blocks and not making.relisted else lookups,
         assets=assets,
         thumbnails=base.thumbnails,
         origin=_origin(base, making, assets),

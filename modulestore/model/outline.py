@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 __all__ = ["Outline"]
@@ -29,6 +29,33 @@ class Outline:
         self._ids = ids
         self._children = children
         self._root = root
+
+    def relisted(
+        self,
+        types: Sequence[str],
+        ids: Sequence[str],
+        children: Sequence[Sequence[int] | None],
+        root: int | None,
+        positions: Iterable[int],
+    ) -> Outline:
+        """The outline of columns in which the blocks at these positions have other children, or are new at
+        the end, and all else is as here. What has been worked out here is carried over.
+        """
+        outline = Outline(types, ids, children, root)
+        if "parents" not in self.__dict__:
+            return outline
+        size = len(ids)
+        new = [()] * (size - len(self._ids))
+        below, parents = [*self.below, *new], [*self.parents, *new]
+        for position in positions:
+            was = below[position]
+            now = below[position] = tuple(child for child in children[position] or () if child < size)
+            for child in set(was).difference(now):
+                parents[child] = tuple(parent for parent in parents[child] if parent != position)
+            for child in set(now).difference(was):
+                parents[child] = tuple(sorted({*parents[child], position}))
+        outline.below, outline.parents = below, parents
+        return outline
 
     def children(self, position: int) -> tuple[int, ...]:
         """Children that are there, in order."""

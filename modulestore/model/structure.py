@@ -334,6 +334,10 @@ class Structure:
 
     def stored_as(self, stored: object) -> Structure:
         """The same structure, now that it is stored: what is made from it builds on that."""
+        return self.with_origin(Origin(stored))
+
+    def with_origin(self, origin: Origin) -> Structure:
+        """The same structure with another origin."""
         return Structure(
             self.header,
             self.types,
@@ -345,5 +349,5 @@ class Structure:
             lookups=self.lookups,
             assets=self.assets,
             thumbnails=self.thumbnails,
-            origin=Origin(stored),
+            origin=origin,
         )
