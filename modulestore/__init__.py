@@ -14,7 +14,7 @@ index.
     store.publish(course.key, author="ana")
 
 ``connect_async`` gives the same names to be awaited. Errors are in :mod:`modulestore.errors`, keys in
-:mod:`modulestore.keys`.
+:mod:`modulestore.keys`, what a store does while it works in :mod:`modulestore.observing`.
 """
 
 from modulestore._async.connect import connect_async
@@ -52,6 +52,7 @@ from modulestore.model.views import (
     User,
     ViewBlock,
 )
+from modulestore.upkeep.conversion import Conversion
 
 __all__ = [
     "AssetKey",
@@ -67,6 +68,7 @@ __all__ = [
     "Commit",
     "ConflictItem",
     "ContentGroups",
+    "Conversion",
     "Course",
     "CourseKey",
     "CourseSummary",

@@ -73,6 +73,9 @@ class Memcached:
     def pause(self) -> None:
         """Stop answering, with all connections open, and new ones accepted by the kernel."""
         self._process.pause()
+        # Its threads stop one after the other; on a busy machine one of them may still answer for a while.
+        while any(state != "T" for state in _states(self._process.pid)):
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Answer again."""
@@ -110,6 +113,12 @@ class Memcached:
 
     def _is_unpacked(self) -> bool:
         return self._program.is_relative_to(cache_folder())
+
+
+def _states(pid: int) -> list[str]:
+    """What each thread of a process does: R, S, T …"""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [task.read_text().rpartition(")")[2].split()[0] for task in tasks]
 
 
 def _folder() -> Path:

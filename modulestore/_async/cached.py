@@ -72,6 +72,9 @@ class _Backend(Backend):
             raise
         await later.end(committed=True)
 
+    def past_cache(self) -> Backend:
+        return self._backend.past_cache()
+
     async def close(self) -> None:
         await self._backend.close()
 
@@ -128,6 +131,9 @@ class _Cached(Generic[P]):
 
 
 class _Structures(_Cached[Structures], Structures):
+    async def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        return await self._forgetting(documents.keys(), lambda: self._inner.replace_many(documents))
+
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
     ) -> Stream[Sequence[StructureHeader]]:

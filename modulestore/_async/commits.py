@@ -33,6 +33,8 @@ from modulestore.model.index import IndexEntry, Moved
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
 from modulestore.model.values import Author
+from modulestore.observing.following import CommitFollowed
+from modulestore.observing.hook import Observer
 
 __all__ = ["Committer", "Documents", "Listener", "Make", "encoded", "message_kind"]
 
@@ -64,6 +66,7 @@ class Committer:
         now, ids: the clock (in milliseconds), and where new ids come from.
         patience: seconds for which a commit is tried again while heads keep moving.
         listeners: called with every commit, after it is done.
+        observe: told how every commit ended; it never raises.
     """
 
     backend: Backend
@@ -73,6 +76,7 @@ class Committer:
     ids: Iterator[VersionId]
     patience: float = 30.0
     listeners: list[Listener] = field(default_factory=list)
+    observe: Observer | None = None
 
     def revision(self, base: Structure | None, root: BlockKey, author: Author) -> Revision:
         """A revision made now, by this author."""
@@ -98,10 +102,26 @@ class Committer:
             CommitUnknown: the database went away, and whether it was done could not be learnt.
             ReadOnlyStore, InvalidAuthor: this database is not to be written to so.
         """
+        with CommitFollowed(self.observe, key.bare) as followed:
+            commit = await self._commit(key, author, make, message, entry, followed)
+        if commit.moves:
+            await call_back(self.listeners, commit)
+        return commit
+
+    async def _commit(
+        self,
+        key: ContextKey,
+        author: Author,
+        make: Make,
+        message: str | None,
+        entry: IndexEntry | None,
+        followed: CommitFollowed,
+    ) -> Commit:
         deadline = monotonic() + self.patience
         left_behind = Documents()
         attempt = 0
         while True:
+            followed.tries = attempt + 1
             try:
                 if entry is None:
                     entry = await find_entry(self.backend, key)
@@ -119,9 +139,11 @@ class Committer:
                 return Commit(entry.key, author, {}, entry.heads)
             schema = await prepare_write(self.backend, author, self.rules)
             documents = encoded(changed, schema)
+            followed.writes(changed, documents.definitions, documents.structures, documents.made)
             began = monotonic()
             try:
                 entry = await self._write(entry, revisions, changed, documents, message)
+                followed.done = True
                 break
             except HeadMoved as moved:
                 left_behind.add(documents)
@@ -140,9 +162,7 @@ class Committer:
         await left_behind.remove(self.backend, but=documents)
         self.reader.memory.keep_structures(documents.made)
         self.reader.memory.keep_entry(entry, began)
-        commit = _done(entry, author, revisions, changed)
-        await call_back(self.listeners, commit)
-        return commit
+        return _done(entry, author, revisions, changed)
 
     async def _write(
         self,

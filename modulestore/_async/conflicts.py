@@ -78,6 +78,7 @@ class Conflicts:
             raise _edit_conflict(kept, self._resolve)
         author = mine.structure.header.edited_by
         revision = self._committer.revision(theirs, theirs.header.root, author)
+        revision.merged = True
         merging.apply_merge(result, revision)
         for record in revision.changes.values():
             # What the author's version brought along has to be stored with this one.

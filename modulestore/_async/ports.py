@@ -72,7 +72,7 @@ class Index(ABC):
 
 
 class Structures(ABC):
-    """Encoded structures by id. They never change, but for :meth:`relink`."""
+    """Encoded structures by id. What they say never changes, but for :meth:`relink`."""
 
     @abstractmethod
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
@@ -83,6 +83,17 @@ class Structures(ABC):
         """Store documents that are not there yet; one whose id is there already is left as it is.
 
         Whether all of them were new, so that what is stored is exactly what was given.
+
+        Raises:
+            DocumentTooLarge: before anything is written.
+        """
+
+    @abstractmethod
+    async def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        """Store structures that are there in another form; how many were replaced, each by itself.
+
+        One that is not there, or whose ``previous_version`` is not that of its new document (it may have been
+        re-linked meanwhile), is left as it is. All else of a new document's header must be as it was.
 
         Raises:
             DocumentTooLarge: before anything is written.
@@ -250,6 +261,10 @@ class Backend(ABC):
         if it ends with an exception. Elsewhere they are done one by one, in the order given. Either way a
         reader that goes through the index sees them all or none, as long as the swap comes last.
         """
+
+    def past_cache(self) -> Backend:
+        """The backend without the cache before it, if it has one: what it reads is what the database has."""
+        return self
 
     @abstractmethod
     async def close(self) -> None:

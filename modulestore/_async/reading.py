@@ -12,7 +12,7 @@ from typing import Any
 from modulestore._async.ports import Backend
 from modulestore._async.waiting import closing, monotonic
 from modulestore.errors import BranchNotFound, CourseNotFound, DefinitionNotFound, VersionNotFound
-from modulestore.formats.definitions import decode_definition
+from modulestore.formats.definitions import decode_definitions
 from modulestore.formats.gathering import Gathering
 from modulestore.formats.headers import decode_header
 from modulestore.keys import ContextKey, LibraryKey, VersionId
@@ -23,6 +23,8 @@ from modulestore.model.history import chain
 from modulestore.model.index import IndexEntry
 from modulestore.model.structure import Structure, StructureHeader
 from modulestore.model.values import copy_value
+from modulestore.observing.following import ReadFollowed
+from modulestore.observing.hook import Observer
 from modulestore.storage.memory import Memory
 
 __all__ = [
@@ -103,9 +105,12 @@ class Reader:
         memory: what is at hand.
     """
 
-    def __init__(self, backend: Backend, memory: Memory | None = None) -> None:
+    def __init__(
+        self, backend: Backend, memory: Memory | None = None, observe: Observer | None = None
+    ) -> None:
         self.memory = Memory() if memory is None else memory
         self._backend = backend
+        self._observe = observe
 
     async def entry(self, key: ContextKey, staleness: float = 0.0) -> IndexEntry:
         """The index entry of a course. One round trip, or none if one that was read less than ``staleness``
@@ -130,7 +135,8 @@ class Reader:
         """Structures by id.
 
         Cost: nothing for those at hand; otherwise one round trip for all others, and one more for what they
-        are built on, as far as that is not at hand either.
+        are built on, as far as that is not at hand either. Where that was stored otherwise since (see
+        docs/converting.md) there may be a third.
 
         Raises:
             VersionNotFound: one of them is not there.
@@ -148,18 +154,25 @@ class Reader:
         Raises:
             CorruptDocument: one of them cannot be read, or is built on what is not there.
         """
-        at_hand = ((version, self.memory.structure(version)) for version in dict.fromkeys(ids))
-        found = {version: structure for version, structure in at_hand if structure is not None}
-        missing = [version for version in dict.fromkeys(ids) if version not in found]
-        if not missing:
+        wanted = dict.fromkeys(ids)
+        with ReadFollowed(self._observe, "structures", len(wanted)) as followed:
+            found = self.memory.structures(wanted)
+            followed.at_hand = len(found)
+            missing = [version for version in wanted if version not in found]
+            if not missing:
+                return found
+            documents = await self._backend.structures.get_many(missing)
+            followed.fetched = len(documents)
+            gathering = Gathering(documents, self.memory)
+            while gathering.wanted:
+                more = await self._backend.structures.get_many(gathering.wanted)
+                followed.built_on += len(more)
+                gathering.add(more)
+            began = monotonic()
+            found.update((version, gathering.structure(version)) for version in documents)
+            followed.decoding = monotonic() - began
+            self.memory.keep_structures(gathering.decoded)
             return found
-        documents = await self._backend.structures.get_many(missing)
-        gathering = Gathering(documents, self.memory)
-        if gathering.wanted:
-            gathering.add(await self._backend.structures.get_many(gathering.wanted))
-        found.update((version, gathering.structure(version)) for version in documents)
-        self.memory.keep_structures(gathering.decoded)
-        return found
 
     async def definitions(self, ids: Iterable[VersionId]) -> dict[VersionId, Definition]:
         """Definitions by id. One round trip for those that are not at hand.
@@ -169,21 +182,24 @@ class Reader:
             CorruptDocument: one of them cannot be read.
         """
         wanted = set(ids)
-        at_hand = ((version, self.memory.definition(version)) for version in wanted)
-        found = {version: definition for version, definition in at_hand if definition is not None}
-        missing = wanted - found.keys()
-        if not missing:
+        with ReadFollowed(self._observe, "definitions", len(wanted)) as followed:
+            found = self.memory.definitions(wanted)
+            followed.at_hand = len(found)
+            missing = wanted - found.keys()
+            if not missing:
+                return found
+            documents = await self._backend.definitions.get_many(missing)
+            followed.fetched = len(documents)
+            if gone := missing - documents.keys():
+                raise DefinitionNotFound(
+                    f"there is no definition {min(gone)}", hint="the database is damaged: run `check`"
+                )
+            began = monotonic()
+            read = decode_definitions(list(documents.values()))
+            followed.decoding = monotonic() - began
+            self.memory.keep_definitions(zip(read, map(len, documents.values()), strict=True))
+            found.update((definition.id, definition) for definition in read)
             return found
-        documents = await self._backend.definitions.get_many(missing)
-        if gone := missing - documents.keys():
-            raise DefinitionNotFound(
-                f"there is no definition {min(gone)}", hint="the database is damaged: run `check`"
-            )
-        read = {version: decode_definition(document) for version, document in documents.items()}
-        self.memory.keep_definitions(
-            (read[version], len(document)) for version, document in documents.items()
-        )
-        return {**found, **read}
 
     async def content(self, blocks: Iterable[Block]) -> dict[Block, dict[str, Any]]:
         """Content-scope fields of blocks, in their order; cost and errors as `definitions`, however many."""

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from modulestore._async.catalog import CatalogStore
+from modulestore._async.converting import ConvertingStore
 from modulestore._async.finding import find_wanted
 from modulestore._async.importing import Importer
 from modulestore._async.libraries import LibraryStore
@@ -26,7 +27,7 @@ from modulestore.upkeep.steps import PendingStep
 __all__ = ["AsyncStore"]
 
 
-class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore):
+class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore, ConvertingStore):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -143,9 +144,11 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, View
         return await importer.run(path, key=course_key, strict=strict, dry_run=dry_run)
 
     async def pending_upgrade(self) -> list[PendingStep]:
-        """The migration steps that have something to do in this database. Changes nothing."""
+        """The migration steps that `upgrade` would do in this database. Changes nothing."""
         return await pending_steps(self._backend)
 
     async def upgrade(self) -> list[PendingStep]:
-        """Do the migration steps that have something to do; what was done."""
+        """Do the migration steps that have something to do; what was done. Steps that convert between stored
+        formats are not among them: see `possible_conversions`.
+        """
         return await apply_steps(self._backend)

@@ -73,6 +73,9 @@ class _Backend(Backend):
             raise
         later.end(committed=True)
 
+    def past_cache(self) -> Backend:
+        return self._backend.past_cache()
+
     def close(self) -> None:
         self._backend.close()
 
@@ -129,6 +132,9 @@ class _Cached(Generic[P]):
 
 
 class _Structures(_Cached[Structures], Structures):
+    def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        return self._forgetting(documents.keys(), lambda: self._inner.replace_many(documents))
+
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
     ) -> Stream[Sequence[StructureHeader]]:

@@ -3,20 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from modulestore._sync.cached import CachedBackend
 from modulestore._sync.mongo import DriverDatabase, open_database, open_mongo
+from modulestore._sync.observing import ObservedBackend
 from modulestore._sync.ports import Backend
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
 from modulestore.errors import InvalidURL
+from modulestore.formats.structures import Schema
+from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caches import open_cache
+from modulestore.storage.observed_cache import ObservedCache
 from modulestore.storage.urls import shown_url
 
 __all__ = ["connect"]
 
 _HINT = "for example sqlite:///courses.db or mongodb://localhost:27017/edxapp"
+_FORMATS: Final[Mapping[str, Schema]] = {"1": 1, "2": 2}
+
+
+class _Opened(NamedTuple):
+    """A backend, and what its URL says beside where it is.
+
+    ``writes_allowed`` to a platform's database; ``schema`` is the format of a new, empty one.
+    """
+
+    backend: Backend
+    writes_allowed: bool = False
+    schema: Schema = 2
 
 
 def connect(
@@ -25,47 +43,54 @@ def connect(
     must_exist: bool = False,
     cache: str | None = None,
     cache_key: str | bytes | None = None,
+    observe: Observer | None = None,
 ) -> Store:
     """A store on the database of a URL. Never writes: a database is made at the first write.
 
     Args:
         url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, ``sqlite:///:memory:``, or a
             ``mongodb://`` (``mongodb+srv://``) URL whose path is the database (default ``edxapp``), where
-            ``?writes=yes`` allows writing to a database that was written by an Open edX platform. Or a
-            database of the caller's own pymongo client, which the store leaves open (Motor's:
-            `modulestore.motor`).
+            ``?writes=yes`` allows writing to a database that was written by an Open edX platform. With
+            ``?format=1`` a new, empty database of either kind gets the platform's documents, for platforms
+            that are to read it. Or a database of the caller's own pymongo client, which the store leaves open
+            (Motor's: `modulestore.motor`).
         must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
         cache: ``memcached://host:port``, or several servers with commas between them: structures and
             definitions are looked for there first. ``?timeout=0.1`` sets the seconds (0.25) that one call of
             the cache may take. A cache that is down, slow or corrupt costs time, never an error.
         cache_key: a secret of all who share the cache; without it, who can write to the servers can put
             forged content before readers.
+        observe: called with an event for every call of the database and the cache, every commit, and every
+            read of versions (:mod:`modulestore.observing`).
 
     Raises:
         InvalidURL: a URL names no store, or no cache.
         StoreNotFound: with ``must_exist``.
     """
     values = None if cache is None else open_cache(cache, cache_key)
-    backend, writes_allowed = _opened(url, must_exist)
+    backend, writes_allowed, schema = _opened(url, must_exist)
+    if observe is not None:
+        observe = fan_out(observe)
+        # Before the cache: what the cache answers is no call of the database.
+        backend = ObservedBackend(backend, observe)
+        values = None if values is None else ObservedCache(values, observe)
     if values is not None:
         backend = CachedBackend(backend, values)
-    return Store(backend, writes_allowed=writes_allowed, cache=values)
+    return Store(backend, writes_allowed=writes_allowed, schema=schema, cache=values, observe=observe)
 
 
-def _opened(url: str | DriverDatabase, must_exist: bool) -> tuple[Backend, bool]:
-    """The backend of a URL, and whether writing to a platform's database is allowed."""
+def _opened(url: str | DriverDatabase, must_exist: bool) -> _Opened:
     if not isinstance(url, str):
-        return open_database(url), False
+        return _Opened(open_database(url))
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
-        return _sqlite(url, must_exist), False
+        return _sqlite(url, must_exist)
     if scheme in ("mongodb", "mongodb+srv"):
-        plain, writes_allowed = _own_options(url)
-        return open_mongo(plain), writes_allowed
+        return _mongo(url)
     raise InvalidURL(f"{shown_url(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
 
 
-def _sqlite(url: str, must_exist: bool) -> Backend:
+def _sqlite(url: str, must_exist: bool) -> _Opened:
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.netloc or not path.startswith("/") or path == "/":
@@ -73,13 +98,14 @@ def _sqlite(url: str, must_exist: bool) -> Backend:
             f"{shown_url(url)} names no file",
             hint="three slashes for a relative path, four for an absolute one",
         )
-    if parts.query or parts.fragment:
-        raise InvalidURL(f"{shown_url(url)}: a SQLite store takes no options", hint=_HINT)
-    return open_sqlite(path[1:], must_exist=must_exist)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if parts.fragment or any(name != "format" for name, _ in options):
+        raise InvalidURL(f"{shown_url(url)}: a SQLite store takes no options but format", hint=_HINT)
+    schema = _new_schema(url, options)
+    return _Opened(open_sqlite(path[1:], must_exist=must_exist), schema=schema)
 
 
-def _own_options(url: str) -> tuple[str, bool]:
-    """The URL as the driver takes it, and whether writing to a platform's database is allowed."""
+def _mongo(url: str) -> _Opened:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -88,5 +114,15 @@ def _own_options(url: str) -> tuple[str, bool]:
     writes = [value.lower() for name, value in options if name == "writes"]
     if any(value not in ("yes", "no") for value in writes):
         raise InvalidURL(f"{shown_url(url)}: writes is yes or no")
-    kept = urlencode([(name, value) for name, value in options if name != "writes"], safe=":/,")
-    return urlunsplit(parts._replace(query=kept)), "yes" in writes
+    schema = _new_schema(url, options)
+    drivers = [(name, value) for name, value in options if name not in ("writes", "format")]
+    plain = urlunsplit(parts._replace(query=urlencode(drivers, safe=":/,")))
+    return _Opened(open_mongo(plain), "yes" in writes, schema)
+
+
+def _new_schema(url: str, options: Sequence[tuple[str, str]]) -> Schema:
+    """The format that a new, empty database gets."""
+    asked = [value for name, value in options if name == "format"]
+    if any(value not in _FORMATS for value in asked):
+        raise InvalidURL(f"{shown_url(url)}: format is 1 or 2")
+    return _FORMATS[asked[-1]] if asked else 2

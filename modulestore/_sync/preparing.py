@@ -18,9 +18,18 @@ from modulestore.errors import InvalidAuthor, ReadOnlyStore
 from modulestore.formats.structures import PLATFORM_SCHEMA, Schema, as_schema
 from modulestore.model.values import Author
 from modulestore.upkeep.migrations import load_steps
-from modulestore.upkeep.steps import PendingStep
+from modulestore.upkeep.steps import PendingStep, Step
 
-__all__ = ["FORMAT", "WriteRules", "apply_steps", "format_record", "pending_steps", "prepare_write"]
+__all__ = [
+    "FORMAT",
+    "WriteRules",
+    "apply_steps",
+    "conversion_steps",
+    "format_record",
+    "pending_steps",
+    "prepare_write",
+    "set_format",
+]
 
 FORMAT: Final = ("database", "format")
 """Kind and key of the record that says that a database is ours, and in which format."""
@@ -70,6 +79,32 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema
 def format_record(schema: Schema) -> Mapping[str, Any]:
     """The record that says in which format the structures of a database are written."""
     return {"schema_version": schema}
+
+
+def set_format(backend: Backend, schema: Schema) -> None:
+    """From now on structures are written in this format. A platform's database that is to stay in the
+    platform's format stays the platform's.
+    """
+    while True:
+        record = backend.records.get(*FORMAT)
+        if record is None:
+            if schema == PLATFORM_SCHEMA or backend.records.put_if_absent(*FORMAT, format_record(schema)):
+                return
+        elif record.value.get("schema_version") == schema or backend.records.swap(
+            record, {**record.value, **format_record(schema)}
+        ):
+            return
+
+
+def conversion_steps(backend: Backend) -> list[Step]:
+    """The steps that would convert the database's structures to a format that it does not have; none if there
+    is nothing in it.
+    """
+    record = backend.records.get(*FORMAT)
+    if record is None and backend.is_empty():
+        return []
+    schema = PLATFORM_SCHEMA if record is None else as_schema(record.value.get("schema_version"))
+    return [step for step in load_steps() if step.schema not in (None, schema)]
 
 
 def pending_steps(backend: Backend) -> list[PendingStep]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from modulestore._sync.catalog import CatalogStore
+from modulestore._sync.converting import ConvertingStore
 from modulestore._sync.finding import find_wanted
 from modulestore._sync.importing import Importer
 from modulestore._sync.libraries import LibraryStore
@@ -27,7 +28,7 @@ from modulestore.upkeep.steps import PendingStep
 __all__ = ["Store"]
 
 
-class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore):
+class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore, ConvertingStore):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -144,9 +145,11 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore
         return importer.run(path, key=course_key, strict=strict, dry_run=dry_run)
 
     def pending_upgrade(self) -> list[PendingStep]:
-        """The migration steps that have something to do in this database. Changes nothing."""
+        """The migration steps that `upgrade` would do in this database. Changes nothing."""
         return pending_steps(self._backend)
 
     def upgrade(self) -> list[PendingStep]:
-        """Do the migration steps that have something to do; what was done."""
+        """Do the migration steps that have something to do; what was done. Steps that convert between stored
+        formats are not among them: see `possible_conversions`.
+        """
         return apply_steps(self._backend)

@@ -14,6 +14,7 @@ from modulestore._sync.reading import Reader
 from modulestore.formats.ids import new_version_id
 from modulestore.formats.structures import Schema
 from modulestore.keys import VersionId
+from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caching import Cache
 from modulestore.storage.memory import MEMORY_BYTES, Memory
 
@@ -31,6 +32,7 @@ class StoreBase:
         schema: Schema = 2,
         memory: int = MEMORY_BYTES,
         cache: Cache | None = None,
+        observe: Observer | None = None,
         now: Callable[[], datetime] | None = None,
         ids: Iterator[VersionId] | None = None,
     ) -> None:
@@ -41,17 +43,20 @@ class StoreBase:
             schema: the format of structures, if the database is new and empty: 1, the platform's; 2, our own.
             memory: bytes of decoded structures and definitions that are kept in the process, about.
             cache: keeps what was worked out from versions; closed with the store.
+            observe: is told of commits, and of the versions that are read. Of calls of the database and the
+                cache it is told by these, if they are observed: `connect` sees to that.
             now: the clock; aware, cut to milliseconds by the store. Default: the machine's.
             ids: where new ids come from. Default: as MongoDB makes them.
         """
         self._backend = backend
         self._rules = WriteRules(writes_allowed, schema)
         self._cache = cache
-        self._reader = Reader(backend, Memory(memory))
+        told = None if observe is None else fan_out(observe)
+        self._reader = Reader(backend, Memory(memory), told)
         self._collected = Collected(self._reader, cache)
         self._clock = now or (lambda: datetime.now(UTC))
         self._ids = ids or iter(new_version_id, None)
-        self._committer = Committer(backend, self._reader, self._rules, self._now, self._ids)
+        self._committer = Committer(backend, self._reader, self._rules, self._now, self._ids, observe=told)
 
     def _now(self) -> datetime:
         now = self._clock().astimezone(UTC)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from modulestore._sync.ports import Backend, Definitions, Files, Index, Record, Records, Structures
 from modulestore._sync.waiting import Call, Stream, closing
@@ -21,7 +22,7 @@ from modulestore.model.index import IndexEntry, SwapResult
 from modulestore.model.structure import StructureHeader
 from modulestore.upkeep.steps import DatabaseIndex
 
-__all__ = ["WRITES", "Around", "ReadOnlyBackend", "WrappedBackend"]
+__all__ = ["WRITES", "Around", "Giving", "ReadOnlyBackend", "WrappedBackend"]
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ WRITES = frozenset(
         "structures.delete_many",
         "structures.put_many",
         "structures.relink",
+        "structures.replace_many",
     }
 )
 """Names of the calls that change something."""
@@ -53,6 +55,21 @@ class Around(Protocol):
     """Does a call, or does something else instead, before, or after."""
 
     def __call__(self, name: str, call: Call[T], /) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Giving(Generic[T]):
+    """A call that gives documents to the database.
+
+    Attributes:
+        documents: by id; for who is around and wants to know how much that is.
+    """
+
+    call: Call[T]
+    documents: Mapping[VersionId, bytes]
+
+    def __call__(self) -> T:
+        return self.call()
 
 
 class WrappedBackend(Backend):
@@ -95,6 +112,9 @@ class WrappedBackend(Backend):
             if not ended:
                 context.__exit__(type(error), error, error.__traceback__)
             raise
+
+    def past_cache(self) -> Backend:
+        return WrappedBackend(self._backend.past_cache(), self._around)
 
     def close(self) -> None:
         self._backend.close()
@@ -156,7 +176,12 @@ class _Structures(Structures):
         return self._around("structures.get_many", lambda: self._inner.get_many(ids))
 
     def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
-        return self._around("structures.put_many", lambda: self._inner.put_many(documents))
+        call = Giving(lambda: self._inner.put_many(documents), documents)
+        return self._around("structures.put_many", call)
+
+    def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        call = Giving(lambda: self._inner.replace_many(documents), documents)
+        return self._around("structures.replace_many", call)
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -179,7 +204,8 @@ class _Definitions(Definitions):
         return self._around("definitions.get_many", lambda: self._inner.get_many(ids))
 
     def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
-        return self._around("definitions.put_many", lambda: self._inner.put_many(documents))
+        call = Giving(lambda: self._inner.put_many(documents), documents)
+        return self._around("definitions.put_many", call)
 
     def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
         return _each(self._around, "definitions.ids", self._inner.ids(batch=batch))

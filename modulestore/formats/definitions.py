@@ -5,17 +5,21 @@ Source: split modulestore documents, definitions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import bson
 from bson.errors import BSONError
 
+from modulestore.errors import CorruptDocument
 from modulestore.formats.encoding import OPTIONS
-from modulestore.formats.headers import EPOCH, corrupt
+from modulestore.formats.headers import EPOCH, corrupt, document_id
 from modulestore.formats.ids import optional_id, optional_oid, to_object_id, to_version_id
+from modulestore.keys import VersionId
 from modulestore.model.definition import Definition
 
-__all__ = ["decode_definition", "encode_definition"]
+__all__ = ["decode_definition", "decode_definitions", "encode_definition"]
 
 _SCHEMA_VERSION = 1
 
@@ -43,9 +47,35 @@ def decode_definition(document: bytes) -> Definition:
     Raises:
         CorruptDocument: it is no BSON, or not of this form.
     """
-    decoded: dict[str, Any] = {}
     try:
-        decoded = bson.decode(document, OPTIONS)
+        return _definition(bson.decode(document, OPTIONS))
+    except BSONError as error:
+        raise corrupt("definition", _id_of(document), error) from error
+
+
+def decode_definitions(documents: Sequence[bytes]) -> list[Definition]:
+    """The definitions of several documents, in their order; quicker than one by one.
+
+    Raises:
+        CorruptDocument: one of them is no BSON, or not of this form.
+    """
+    whole = all(int.from_bytes(document[:4], "little") == len(document) for document in documents)
+    try:
+        if whole:
+            return list(map(_definition, bson.decode_all(b"".join(documents), OPTIONS)))
+    except BSONError:
+        pass  # which of them it is, comes out below
+    return list(map(decode_definition, documents))
+
+
+def _id_of(document: bytes) -> VersionId | None:
+    with suppress(CorruptDocument):
+        return document_id(document)
+    return None
+
+
+def _definition(decoded: dict[str, Any]) -> Definition:
+    try:
         info = decoded["edit_info"]
         return Definition(
             id=to_version_id(decoded["_id"]),

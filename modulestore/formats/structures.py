@@ -107,19 +107,23 @@ def builds_on(structure: Structure) -> tuple[VersionId, ...]:
 
 
 def decode_structure(
-    document: bytes, below: Structure | None = None, deltas: Sequence[bytes] = ()
+    document: bytes,
+    below: Structure | None = None,
+    deltas: Sequence[bytes] = (),
+    base: Structure | None = None,
 ) -> Structure:
     """The structure of a document of any format.
 
     Args:
         below: of what it is built on (see `built_on`) the last version that is at hand as a structure.
         deltas: documents of what comes after that, oldest first.
+        base: the first of what it is built on, if ``below`` is stored otherwise by now (see `builds_on`).
 
     Raises:
         CorruptDocument: it cannot be read, or builds on something else.
     """
     if schema_of(document) == v2.SCHEMA_VERSION:
-        return v2.decode_structure(document, below, deltas)
+        return v2.decode_structure(document, below, deltas, base)
     return v1.decode_structure(document)
 
 

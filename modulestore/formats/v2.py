@@ -84,13 +84,19 @@ def encode_whole(structure: Structure) -> tuple[bytes, Stored]:
 
 
 def decode_structure(
-    document: bytes, below: Structure | None = None, deltas: Sequence[bytes] = ()
+    document: bytes,
+    below: Structure | None = None,
+    deltas: Sequence[bytes] = (),
+    base: Structure | None = None,
 ) -> Structure:
     """The structure of a document.
 
     Args:
-        below: a version that this one builds on, with which what it builds on begins; None for a base.
+        below: one of the versions that this one builds on; None for a base.
         deltas: documents of what it builds on beyond that, oldest first.
+        base: the first of the versions that it builds on, by whose positions blocks are numbered. Needed only
+            where ``below`` is not stored as it was when this one was written; the structure is then one that
+            no delta can be stored on.
 
     Raises:
         CorruptDocument: one of them is no BSON, not of this form, damaged, or not what this one builds on.
@@ -100,14 +106,21 @@ def decode_structure(
         decoded = bson.decode(document, OPTIONS)
         own = _opened(decoded)
         if not own.bases:
-            base = read_columns(own.frame, own.header)
-            return base.stored_as(Stored(base, own.size))
-        stored = None if below is None or below.origin is None else below.origin.stored
-        if below is None or not isinstance(stored, Stored):
+            whole = read_columns(own.frame, own.header)
+            return whole.stored_as(Stored(whole, own.size))
+        known = len(own.bases) - len(deltas)
+        if below is None or known < 1 or below.id != own.bases[known - 1]:
             raise ValueError(f"it builds on {own.bases[0]}, which is not at hand")
         parts = [*(_opened(bson.decode(delta, OPTIONS)) for delta in deltas), own]
-        if own.bases != (*stored.names, *(part.header.id for part in parts[:-1])):
-            raise ValueError("it builds on other versions than those at hand")
+        for count, part in enumerate(parts, known):
+            if part.bases != own.bases[:count] or part.header.id != (*own.bases, own.header.id)[count]:
+                raise ValueError("it builds on other versions than those at hand")
+        stored = None if below.origin is None else below.origin.stored
+        if not isinstance(stored, Stored) or stored.names != own.bases[:known]:
+            if base is None or base.id != own.bases[0]:
+                raise ValueError(f"it builds on {own.bases[0]}, which is not at hand")
+            patches = [read_delta(part.frame, base) for part in parts]
+            return apply_patches(below, own.header, patches).stored_as(None)
         patches = [read_delta(part.frame, stored.base) for part in parts]
         layers = [_layer(part, patch) for part, patch in zip(parts, patches, strict=True)]
         made = apply_patches(below, own.header, patches)

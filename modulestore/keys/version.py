@@ -29,7 +29,7 @@ class VersionId(bytes):
         # The type is checked too: bytes(12), with a number, would be twelve zeros.
         if not isinstance(raw, bytes) or len(raw) != 12:
             raise InvalidKey(f"{shown(repr(raw))} is not a version id: expected 12 bytes")
-        return super().__new__(cls, raw)
+        return bytes.__new__(cls, raw)
 
     @classmethod
     def parse(cls, text: str) -> Self:

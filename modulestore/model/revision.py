@@ -31,6 +31,7 @@ class Revision:
         author, now: who makes it, and when (millisecond precision).
         definitions: those that it needs and that are not stored yet, by id.
         assets: asset metadata of the new version; None where there is none.
+        merged: whether it brings together what two authors have made of the same version.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Revision:
         self.now = now
         self.definitions: dict[VersionId, Definition] = {}
         self.assets: Mapping[str, Sequence[Mapping[str, Any]]] | None = base.assets if base else None
+        self.merged = False
         self._ids = ids
         self._changed: dict[BlockKey, BlockRecord | None] = {}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from threading import Lock
@@ -20,35 +20,16 @@ from pymemcache import Client
 from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseError
 
 from modulestore.storage.cache_frames import item_key, open_many, seal
-from modulestore.storage.caching import Cache
+from modulestore.storage.caching import Cache, CacheCounters
 from modulestore.storage.circuit import Circuit
 from modulestore.storage.deadlines import DeadlineSocket
 
-__all__ = ["CacheCounters", "MemcachedCache"]
+__all__ = ["MemcachedCache"]
 
 T = TypeVar("T")
 
 _MOST_IDLE = 16  # connections that are kept for later, per server
 _BATCH = 1024 * 1024  # bytes that are sent before it is looked at the clock again
-
-
-@dataclass(frozen=True, slots=True)
-class CacheCounters:
-    """What a cache has done so far.
-
-    Attributes:
-        hits, misses: names that were asked for, and found or not.
-        rejected: misses whose key had something else under it: damaged, forged, another item's.
-        failures: calls of a server that it did not answer, not in time, or with a refusal.
-        bytes_read, bytes_written: of sealed items.
-    """
-
-    hits: int = 0
-    misses: int = 0
-    rejected: int = 0
-    failures: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
 
 
 class MemcachedCache(Cache):
@@ -82,7 +63,6 @@ class MemcachedCache(Cache):
 
     @property
     def counters(self) -> CacheCounters:
-        """What this cache has done so far."""
         return self._tally.counters
 
     def get_many(self, names: Collection[str]) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from modulestore.formats.structures import weight_of
@@ -53,20 +53,18 @@ class Memory:
         self._most = most
         self._kept: OrderedDict[VersionId, tuple[Structure | Definition, int]] = OrderedDict()
         self._entries: OrderedDict[ContextKey, tuple[IndexEntry, float]] = OrderedDict()
-        self._counts = MemoryCounts()
-        self._bytes = 0
+        self._hits = self._misses = self._forgotten = self._bytes = 0
         self._lock = threading.Lock()
 
     @property
     def counts(self) -> MemoryCounts:
         """What it did so far."""
         with self._lock:
-            return replace(self._counts, kept=len(self._kept), bytes=self._bytes)
+            return MemoryCounts(self._hits, self._misses, self._forgotten, len(self._kept), self._bytes)
 
-    def structure(self, version: VersionId) -> Structure | None:
-        """A structure, if it is there."""
-        found = self._find(version)
-        return found if isinstance(found, Structure) else None
+    def structures(self, versions: Iterable[VersionId]) -> dict[VersionId, Structure]:
+        """Those of these structures that are there."""
+        return {value.id: value for value in self._find(versions) if isinstance(value, Structure)}
 
     def peek(self, version: VersionId) -> Structure | None:
         """A structure, if it is there, asked for by the way: it counts neither as used nor as missed."""
@@ -74,10 +72,9 @@ class Memory:
             found, _ = self._kept.get(version, (None, 0))
             return found if isinstance(found, Structure) else None
 
-    def definition(self, version: VersionId) -> Definition | None:
-        """A definition, if it is there."""
-        found = self._find(version)
-        return found if isinstance(found, Definition) else None
+    def definitions(self, versions: Iterable[VersionId]) -> dict[VersionId, Definition]:
+        """Those of these definitions that are there."""
+        return {value.id: value for value in self._find(versions) if isinstance(value, Definition)}
 
     def keep_structures(self, structures: Iterable[Structure]) -> None:
         """Keep structures, as long as there is room."""
@@ -93,12 +90,10 @@ class Memory:
                 before = self._kept.pop(value.id, None)
                 self._bytes += size - (before[1] if before else 0)
                 self._kept[value.id] = value, size
-            forgotten = 0
             while self._bytes > self._most:
                 _, (_, size) = self._kept.popitem(last=False)
                 self._bytes -= size
-                forgotten += 1
-            self._counts = replace(self._counts, forgotten=self._counts.forgotten + forgotten)
+                self._forgotten += 1
 
     def entry(self, key: ContextKey, since: float) -> IndexEntry | None:
         """The index entry of a course, if it was read at this moment or later."""
@@ -124,21 +119,25 @@ class Memory:
         with self._lock:
             self._entries.pop(key.bare, None)
 
-    def _find(self, version: VersionId) -> Structure | Definition | None:
+    def _find(self, versions: Iterable[VersionId]) -> list[Structure | Definition]:
+        values: list[Structure | Definition] = []
+        asked = 0
         with self._lock:
-            found = self._kept.get(version)
-            hits, misses = self._counts.hits, self._counts.misses
-            if found is None:
-                self._counts = replace(self._counts, misses=misses + 1)
-                return None
-            self._counts = replace(self._counts, hits=hits + 1)
-            value, size = found
-            if isinstance(value, Structure):
-                grown = weight_of(value)
-                self._bytes += grown - size
-                self._kept[version] = value, grown
-            self._kept.move_to_end(version)
-            return value
+            for version in versions:
+                asked += 1
+                found = self._kept.get(version)
+                if found is None:
+                    continue
+                value, size = found
+                if isinstance(value, Structure):
+                    grown = weight_of(value)
+                    self._bytes += grown - size
+                    self._kept[version] = value, grown
+                self._kept.move_to_end(version)
+                values.append(value)
+            self._hits += len(values)
+            self._misses += asked - len(values)
+        return values
 
 
 def _is_later(a: IndexEntry, b: IndexEntry) -> bool:

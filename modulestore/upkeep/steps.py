@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modulestore.formats.structures import Schema
+
 __all__ = ["DatabaseIndex", "PendingStep", "Step"]
 
 
@@ -31,12 +33,15 @@ class Step:
         what: what it does, in a sentence.
         why: what is better afterwards.
         indexes: the database indexes that must be there.
+        schema: the stored format that structures are converted to; None if they are left as they are. Such a
+            step is done only when it is asked for by name.
     """
 
     name: str
     what: str
     why: str
     indexes: Sequence[DatabaseIndex] = ()
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True, slots=True)

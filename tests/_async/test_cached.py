@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
 from contextlib import closing as closed
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -284,6 +285,7 @@ async def test_what_changes_is_forgotten_before_and_after(write: str, how: str, 
         if "group" in how:
             async with backend.group() as group:
                 await change(group, write, version)
+                cache.values[name] = document  # by a reader who is not in the group
         else:
             await change(backend, write, version)
     except StorageUnavailable:
@@ -336,10 +338,13 @@ class Reading(NamedTuple):
         return self.counting.calls["structures.get_many"] + self.counting.calls["definitions.get_many"]
 
 
-async def reading(file: Path, server: Memcached) -> Reading:
+@asynccontextmanager
+async def reading(file: Path, server: Memcached) -> AsyncIterator[Reading]:
+    """One."""
     counting = CountingBackend(await open_sqlite(file))
     cache = MemcachedCache([("127.0.0.1", server.port)], timeout=20.0)
-    return Reading(AsyncStore(CachedBackend(counting, cache), cache=cache), counting, cache)
+    async with AsyncStore(CachedBackend(counting, cache), cache=cache) as store:
+        yield Reading(store, counting, cache)
 
 
 async def names_of(backend: Backend) -> list[str]:
@@ -363,30 +368,27 @@ async def test_a_course_is_read_from_the_cache(tmp_path: Path, memcached: Memcac
         await store.import_course(COURSE)
     async with await connect_async(f"sqlite:///{file}") as store:
         expected = await contents(store)
-    first = await reading(file, memcached)
-    assert await contents(first.store) == expected
-    assert first.asked == 0, "what was imported is cached"
-    assert first.cache.counters.misses == 0
-    names = await names_of(first.counting)
-    await first.store.close()
+    async with reading(file, memcached) as first:
+        assert await contents(first.store) == expected
+        assert first.asked == 0, "what was imported is cached"
+        assert first.cache.counters.misses == 0
+        names = await names_of(first.counting)
 
     with closed(Client(("127.0.0.1", memcached.port), default_noreply=False)) as other:
         chance = random.Random(1)
         for name in names:
             other.set(item_key(name), damaged(other.get(item_key(name)), chance))
-    second = await reading(file, memcached)
-    assert await contents(second.store) == expected
-    counters = second.cache.counters
-    assert (counters.hits, counters.rejected) == (0, counters.misses)
-    assert counters.rejected > 20
-    assert second.asked > 0
-    await second.store.close()
+    async with reading(file, memcached) as second:
+        assert await contents(second.store) == expected
+        counters = second.cache.counters
+        assert (counters.hits, counters.rejected) == (0, counters.misses)
+        assert counters.rejected > 20
+        assert second.asked > 0
 
-    third = await reading(file, memcached)
-    assert await contents(third.store) == expected
-    assert third.asked == 0, "what was damaged has been put again"
-    memcached.pause()
-    await third.store.close()
+    async with reading(file, memcached) as third:
+        assert await contents(third.store) == expected
+        assert third.asked == 0, "what was damaged has been put again"
+        memcached.pause()  # which does not keep the store from closing
 
 
 @pytest.mark.anyio

@@ -11,6 +11,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from modulestore._async.ports import Backend
@@ -85,6 +86,10 @@ class Snapshot:
         if image is not None:
             database.read(lambda connection: connection.deserialize(image))
         return SqliteBackend(_Session(database))
+
+    def write(self, file: Path) -> None:
+        """Make it a file, for who needs one."""
+        file.write_bytes(self._image or b"")
 
     @classmethod
     def of(cls, backend: SqliteBackend) -> Snapshot:

@@ -266,6 +266,12 @@ class Authors(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.store = Store(self.backend)
 
+    @rule(schema=st.sampled_from([1, 2]), ours=st.booleans())
+    def convert(self, schema: Schema, ours: bool) -> None:
+        """What is at hand in a store was stored otherwise then, by this store or by somebody else."""
+        store = self.store if ours else Store(self.backend)
+        assert store.convert(schema).left == ()
+
 
 def against_model(make: Callable[[], Backend], *, examples: int, steps: int) -> None:
     machine = type("Machine", (Authors,), {"make": staticmethod(make)})

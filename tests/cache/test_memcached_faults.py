@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pymemcache import Client
 
 from modulestore.storage.cache_frames import item_key, seal
+from modulestore.storage.deadlines import DeadlineSocket
 from modulestore.storage.memcached import MemcachedCache
 from tests.cache.pretenders import Clock, pretender
 from tests.memcached_servers import StartMemcached
@@ -361,6 +362,26 @@ def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next() -> None:
     with pretender(behave) as port, closing(opened(port, timeout=PATIENCE)) as cache:
         assert cache.get_many([NAME]) == {}
         time.sleep(0.5)
+        assert cache.get_many([NAME]) == {}
+        assert cache.counters.failures == 0
+        assert len(connections) == 2
+
+
+def test_after_an_interrupt_a_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = []
+
+    def behave(connection: socket.socket) -> None:
+        connections.append(connection)
+        answering(b"END\r\n")(connection)
+
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with pretender(behave) as port, closing(opened(port, timeout=PATIENCE)) as cache:
+        with monkeypatch.context() as patched:
+            patched.setattr(DeadlineSocket, "recv", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                cache.get_many([NAME])
         assert cache.get_many([NAME]) == {}
         assert cache.counters.failures == 0
         assert len(connections) == 2

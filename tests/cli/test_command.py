@@ -83,15 +83,17 @@ def test_one_block(run: Run, sample_course: str) -> None:
 
 def test_upgrade(run: Run, sample_course: str, url: str) -> None:
     run("import", sample_course)
-    assert run("upgrade", "--plan") == [], "a new database has its indexes from its first write on"
+    (offer,) = run("upgrade", "--plan")
+    assert offer["state"] == "not asked for", "a new database has its indexes from its first write on"
     if url.startswith("mongodb"):
         from pymongo import MongoClient
 
         with MongoClient[dict[str, Any]](url) as client:
             client.get_default_database()["modulestore.active_versions"].drop_indexes()
-        (planned,) = run("upgrade", "--plan")
-        assert run("upgrade") == [planned]
-        assert run("upgrade") == []
+        planned, _ = run("upgrade", "--plan")
+        assert planned["state"] == "to do"
+        assert run("upgrade") == [{**planned, "state": "done"}, offer]
+        assert run("upgrade") == [offer]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,9 @@ def test_a_server_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
         "sqllite:///x.db",
         "mongodb://",
         "mongodb://localhost/db?writes=maybe",
+        "mongodb://localhost/db?format=3",
+        "sqlite:///x.db?format=3",
+        "sqlite:///x.db?mode=ro",
         "sqlite://host/x.db",
         "sqlite:///",
         "nonsense",

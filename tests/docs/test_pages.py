@@ -14,7 +14,15 @@ import pytest
 from tests.golden.replay import BETTER_ON_PURPOSE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ["README.md", "docs/tutorial.md", "docs/authoring.md", "docs/two-authors.md", "docs/views.md"]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/authoring.md",
+    "docs/two-authors.md",
+    "docs/views.md",
+    "docs/converting.md",
+    "docs/observing.md",
+]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

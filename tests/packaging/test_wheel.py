@@ -77,4 +77,4 @@ store.close()
     file, blocks, steps = json.loads(shown.stdout)
     assert file.startswith(packages)
     assert blocks > 40
-    assert steps == ["0001-indexes"]
+    assert steps == ["0001-indexes", "0002-format-2", "0003-format-1"]

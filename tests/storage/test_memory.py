@@ -18,15 +18,15 @@ def test_what_was_used_last_stays() -> None:
     for one in every:
         memory.keep_structures([one])
         assert memory.counts.bytes <= 100_000
-        assert memory.structure(every[0].id) is every[0], "asked for all the time"
+        assert memory.structures([every[0].id])[every[0].id] is every[0], "asked for all the time"
     counts = memory.counts
     assert 2 < counts.kept < 60
     assert counts.forgotten == 60 - counts.kept
-    assert memory.structure(every[-1].id) is every[-1]
-    assert memory.structure(every[1].id) is None
+    assert memory.structures([every[-1].id])
+    assert memory.structures([every[1].id]) == {}
     assert memory.peek(every[1].id) is None
     assert (memory.counts.hits, memory.counts.misses) == (61, 1)
-    assert memory.definition(every[-1].id) is None, "that is a structure"
+    assert memory.definitions([every[-1].id]) == {}, "that is a structure"
 
 
 def test_a_version_that_does_not_fit_is_not_kept() -> None:
@@ -44,9 +44,9 @@ def test_a_structure_weighs_more_when_it_has_been_read() -> None:
     before = memory.counts.bytes
     for position in range(len(stored)):
         stored.data.settings(position)
-    memory.structure(stored.id)
+    memory.structures([stored.id])
     assert memory.counts.bytes > before + 9999
     memory.keep_structures([stored])
     memory.keep_structures([stored])
     assert memory.counts.kept == 1
-    assert memory.structure(version(2)) is None
+    assert memory.structures([version(2)]) == {}

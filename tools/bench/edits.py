@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import modulestore
 from modulestore.keys import BlockKey, parse_course_key
 from tools.bench.cases import Call
-from tools.bench.places import connected
+from tools.bench.places import connected, said_hello
 from tools.bench.platform_path import PlatformPath
 from tools.bench.platform_writes import Change, PlatformWrites
 from tools.bench.scratch import AUTHOR, added, document_bytes, scratch
@@ -32,17 +32,25 @@ def store_call(
 ) -> Iterator[Call]:
     """A call on a new store, connected; ``before`` is done untimed, by another store.
 
-    ``at_hand``: key of a course that this store has opened before, as that of a service has.
+    ``at_hand``: key of a course that this store has edited and published before, as that of a service has.
     """
     with scratch(url) as own:
         with modulestore.connect(own) as store:
             before(store)
-        size = document_bytes(own)
         with modulestore.connect(own) as store:
+            said_hello(store)
             if at_hand:
-                for branch in ("draft", "published"):
-                    list(store.open(at_hand, branch=branch).blocks())
+                _edited_before(store, at_hand)
+            size = document_bytes(own)
             yield Call(lambda: run(store), lambda: added(own, size))
+
+
+def _edited_before(store: modulestore.Store, key: str) -> None:
+    draft = store.open(key, branch="draft")
+    unit = next(unit for unit in draft.blocks("vertical") if unit.children)
+    with store.edit(key, author=AUTHOR) as session:
+        session.update(unit.children[0], display_name="Edited before")
+    store.publish(key, unit, author=AUTHOR)
 
 
 @contextmanager

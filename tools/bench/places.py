@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 
-__all__ = ["Place", "ServerPlace", "SqlitePlace", "connected", "sqlite_path", "stored_in"]
+import modulestore
+from modulestore.keys import CourseKey
+
+__all__ = ["Place", "ServerPlace", "SqlitePlace", "connected", "said_hello", "sqlite_path", "stored_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ def connected(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
     with MongoClient(url, tz_aware=True) as client:
         client.admin.command("ping")
         yield client
+
+
+def said_hello(store: modulestore.Store) -> None:
+    """Let a store connect, to its cache too: it does so when it is first asked for something."""
+    store._backend.index.get(CourseKey("No", "Such", "Course"))
+    if store._cache is not None:
+        store._cache.get_many(["nothing"])
 
 
 def stored_in(url: str) -> int | None:

@@ -62,6 +62,10 @@ class SqliteStructures(Structures):
         check_sizes("structure", documents, self._max_document)
         return await self._session.write(statements.put_structures, documents)
 
+    async def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        check_sizes("structure", documents, self._max_document)
+        return await self._session.write(statements.replace_structures, documents)
+
     async def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
     ) -> Stream[Sequence[StructureHeader]]:

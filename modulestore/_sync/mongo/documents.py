@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
-from pymongo import UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from modulestore._sync.mongo.collections import Collections, RawCollection
 from modulestore._sync.ports import Definitions, Structures
 from modulestore._sync.waiting import Stream
+from modulestore.errors import CorruptDocument
 from modulestore.formats.headers import decode_header, document_id
-from modulestore.formats.ids import to_object_id, to_version_id
+from modulestore.formats.ids import optional_oid, to_object_id, to_version_id
 from modulestore.keys import VersionId
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
@@ -34,12 +36,25 @@ class MongoStructures(Structures):
     def __init__(self, collections: Collections, max_document: int) -> None:
         self._documents = _Documents(collections, "structure", max_document)
         self._headers = collections.nearest("modulestore.structures")
+        self._raw = collections.raw("modulestore.structures")
+        self._max_document = max_document
 
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return self._documents.get_many(ids)
 
     def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         return self._documents.put_many(documents)
+
+    def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        check_sizes("structure", documents, self._max_document)
+        replaced = 0
+        for batch in _batches(documents.values()):
+            writes: list[ReplaceOne[RawBSONDocument]] = [
+                ReplaceOne(_as_linked(document), document) for document in batch
+            ]
+            with driver_errors("structures"):
+                replaced += (self._raw.bulk_write(writes, ordered=False)).matched_count
+        return replaced
 
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
@@ -147,10 +162,22 @@ class _Documents:
         for chunk in _chunks(ids):
             with driver_errors(f"{self._kind}s"):
                 # A first batch has 101 documents unless more are asked for.
-                query = collection.find({"_id": {"$in": chunk}}, batch_size=len(chunk) + 1)
-                raw = [bytes(document.raw) for document in query.to_list()]
-            found.update((document_id(document), document) for document in raw)
+                query = {"_id": {"$in": chunk}}
+                for batch in collection.find_raw_batches(query, batch_size=len(chunk) + 1):
+                    # Typed as a document by the driver, but these are bytes: documents end to end.
+                    found.update((document_id(one), one) for one in _split(cast(bytes, batch)))
         return found
+
+
+def _split(batch: bytes) -> Iterator[bytes]:
+    """The documents in a batch. A driver would make an object of each."""
+    start = 0
+    while start < len(batch):
+        end = start + int.from_bytes(batch[start : start + 4], "little")
+        if not start < end <= len(batch):
+            raise CorruptDocument("the server sent what is no document")
+        yield batch[start:end]
+        start = end
 
 
 def _chunks(ids: Iterable[VersionId]) -> Iterator[list[ObjectId]]:
@@ -176,3 +203,9 @@ def _only_duplicates(error: BulkWriteError) -> bool:
     details = error.details or {}
     codes = {failure.get("code") for failure in details.get("writeErrors", ())}
     return codes == {11000} and not details.get("writeConcernErrors")
+
+
+def _as_linked(document: RawBSONDocument) -> dict[str, Any]:
+    """What finds a structure that has the ``previous_version`` of this document."""
+    header = decode_header(bytes(document.raw))
+    return {"_id": to_object_id(header.id), "previous_version": optional_oid(header.previous_version)}

@@ -63,6 +63,10 @@ class SqliteStructures(Structures):
         check_sizes("structure", documents, self._max_document)
         return self._session.write(statements.put_structures, documents)
 
+    def replace_many(self, documents: Mapping[VersionId, bytes]) -> int:
+        check_sizes("structure", documents, self._max_document)
+        return self._session.write(statements.replace_structures, documents)
+
     def headers(
         self, *, original: VersionId | None = None, batch: int = 1000
     ) -> Stream[Sequence[StructureHeader]]:

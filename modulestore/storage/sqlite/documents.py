@@ -19,6 +19,7 @@ __all__ = [
     "put_definitions",
     "put_structures",
     "relink",
+    "replace_structures",
 ]
 
 Table = Literal["structures", "definitions"]
@@ -70,6 +71,16 @@ def put_definitions(connection: sqlite3.Connection, documents: Mapping[VersionId
     statement = "INSERT INTO definitions (id, document) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
     stored = connection.executemany(statement, documents.items()).rowcount
     return not documents or stored == len(documents)
+
+
+def replace_structures(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> int:
+    """Store structures in another form whose ``previous`` is still the same; how many that were."""
+    statement = "UPDATE structures SET document = ? WHERE id = ? AND previous IS ?"
+    replaced = 0
+    for version, document in documents.items():
+        values = (document, version, decode_header(document).previous_version)
+        replaced += connection.execute(statement, values).rowcount
+    return replaced
 
 
 def headers(

@@ -53,6 +53,7 @@ class StructureTests(SuiteBase):
 
     async def test_no_structures(self, backend: Backend) -> None:
         assert await backend.structures.put_many({})
+        assert await backend.structures.replace_many({}) == 0
         assert await backend.structures.relink({}) == 0
         assert await backend.structures.delete_many([]) == 0
 
@@ -72,6 +73,68 @@ class StructureTests(SuiteBase):
         assert (caught.value.size, caught.value.limit) == (size, backend.max_document)
         assert str(too_large) in str(caught.value)
         assert await backend.structures.get_many(list(documents)) == {}
+
+    async def test_structures_are_replaced_by_another_form_of_them(self, backend: Backend) -> None:
+        first, second, third = ids(3)
+        documents = {
+            first: structure_document(first),
+            second: structure_document(second, previous=first),
+            third: structure_document(third, title="stays"),
+        }
+        await backend.structures.put_many(documents)
+        headers = await self._headers(backend)
+        others = {
+            first: structure_document(first, title="otherwise"),
+            second: structure_document(second, previous=first, title="otherwise"),
+        }
+        assert await backend.structures.replace_many(others) == 2
+        assert await backend.structures.get_many(documents) == {**documents, **others}
+        assert await self._headers(backend) == headers
+        assert await backend.structures.replace_many(documents) == 3
+        assert await backend.structures.get_many(documents) == documents
+
+    async def test_only_a_structure_that_is_there_is_replaced(self, backend: Backend) -> None:
+        there, absent = ids(2)
+        await backend.structures.put_many({there: structure_document(there)})
+        others = {one: structure_document(one, title="otherwise") for one in (absent, there)}
+        assert await backend.structures.replace_many(others) == 1
+        assert await backend.structures.get_many([there, absent]) == {there: others[there]}
+
+    async def test_structure_that_was_relinked_meanwhile_is_not_replaced(self, backend: Backend) -> None:
+        first, second, third, fourth = ids(4)
+        documents = {
+            one: structure_document(one, previous=previous)
+            for one, previous in ((first, None), (second, first), (third, second), (fourth, None))
+        }
+        await backend.structures.put_many(documents)
+        await backend.structures.relink({second: None, third: first, fourth: first})
+        relinked = await backend.structures.get_many(documents)
+        assert await backend.structures.replace_many(documents) == 1
+        assert await backend.structures.get_many(documents) == relinked
+        other = structure_document(third, previous=first, title="otherwise")
+        assert await backend.structures.replace_many({third: other}) == 1
+        assert await backend.structures.get_many(documents) == {**relinked, third: other}
+
+    async def test_replacement_of_the_largest_size(self, backend: Backend) -> None:
+        version = new_version_id()
+        await backend.structures.put_many({version: structure_document(version)})
+        document = structure_document(version, size=backend.max_document)
+        assert await backend.structures.replace_many({version: document}) == 1
+        assert await backend.structures.get_many([version]) == {version: document}
+
+    async def test_replacement_that_is_too_large_changes_nothing(self, backend: Backend) -> None:
+        fits, too_large = ids(2)
+        documents = {one: structure_document(one) for one in (fits, too_large)}
+        await backend.structures.put_many(documents)
+        size = backend.max_document + 1
+        others = {
+            fits: structure_document(fits, title="otherwise"),
+            too_large: structure_document(too_large, size=size),
+        }
+        with pytest.raises(DocumentTooLarge) as caught:
+            await backend.structures.replace_many(others)
+        assert (caught.value.size, caught.value.limit) == (size, backend.max_document)
+        assert await backend.structures.get_many(documents) == documents
 
     async def test_headers_are_those_of_the_documents(self, backend: Backend) -> None:
         first, second, third = sorted(ids(3))
