@@ -16,6 +16,7 @@ from modulestore.errors import InvalidURL
 from modulestore.formats.structures import Schema
 from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caches import open_cache
+from modulestore.storage.memory import MEMORY_BYTES
 from modulestore.storage.observed_cache import ObservedCache
 from modulestore.storage.urls import shown_url
 
@@ -40,6 +41,7 @@ async def connect_async(
     url: str | DriverDatabase,
     *,
     must_exist: bool = False,
+    memory: int = MEMORY_BYTES,
     cache: str | None = None,
     cache_key: str | bytes | None = None,
     observe: Observer | None = None,
@@ -54,6 +56,7 @@ async def connect_async(
             that are to read it. Or a database of the caller's own pymongo client, which the store leaves open
             (Motor's: `modulestore.motor`).
         must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
+        memory: bytes of decoded structures and definitions that stay in the process, about (128 MB).
         cache: ``memcached://host:port``, or several servers with commas between them: structures and
             definitions are looked for there first. ``?timeout=0.1`` sets the seconds (0.25) that one call of
             the cache may take. A cache that is down, slow or corrupt costs time, never an error.
@@ -75,7 +78,9 @@ async def connect_async(
         values = None if values is None else ObservedCache(values, observe)
     if values is not None:
         backend = CachedBackend(backend, values)
-    return AsyncStore(backend, writes_allowed=writes_allowed, schema=schema, cache=values, observe=observe)
+    return AsyncStore(
+        backend, memory=memory, writes_allowed=writes_allowed, schema=schema, cache=values, observe=observe
+    )
 
 
 async def _opened(url: str | DriverDatabase, must_exist: bool) -> _Opened:

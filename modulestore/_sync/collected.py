@@ -27,7 +27,7 @@ class Collected:
     def __init__(self, reader: Reader, cache: Cache | None) -> None:
         self._reader = reader
         self._cache = cache
-        self._recent: Recent[Any] = Recent(_ROOM)
+        self._recent: Recent[str, Any] = Recent(_ROOM)
         self._lock = Lock()
 
     def of(

@@ -17,6 +17,7 @@ from modulestore.errors import InvalidURL
 from modulestore.formats.structures import Schema
 from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caches import open_cache
+from modulestore.storage.memory import MEMORY_BYTES
 from modulestore.storage.observed_cache import ObservedCache
 from modulestore.storage.urls import shown_url
 
@@ -41,6 +42,7 @@ def connect(
     url: str | DriverDatabase,
     *,
     must_exist: bool = False,
+    memory: int = MEMORY_BYTES,
     cache: str | None = None,
     cache_key: str | bytes | None = None,
     observe: Observer | None = None,
@@ -55,6 +57,7 @@ def connect(
             that are to read it. Or a database of the caller's own pymongo client, which the store leaves open
             (Motor's: `modulestore.motor`).
         must_exist: refuse a SQLite file that is not there, instead of taking it for an empty store.
+        memory: bytes of decoded structures and definitions that stay in the process, about (128 MB).
         cache: ``memcached://host:port``, or several servers with commas between them: structures and
             definitions are looked for there first. ``?timeout=0.1`` sets the seconds (0.25) that one call of
             the cache may take. A cache that is down, slow or corrupt costs time, never an error.
@@ -76,7 +79,9 @@ def connect(
         values = None if values is None else ObservedCache(values, observe)
     if values is not None:
         backend = CachedBackend(backend, values)
-    return Store(backend, writes_allowed=writes_allowed, schema=schema, cache=values, observe=observe)
+    return Store(
+        backend, memory=memory, writes_allowed=writes_allowed, schema=schema, cache=values, observe=observe
+    )
 
 
 def _opened(url: str | DriverDatabase, must_exist: bool) -> _Opened:

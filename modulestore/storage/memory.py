@@ -5,7 +5,6 @@ index entries with the moment at which they were read, for those who can do with
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from modulestore.keys import ContextKey, VersionId
 from modulestore.model.definition import Definition
 from modulestore.model.index import IndexEntry
 from modulestore.model.structure import Structure
+from modulestore.storage.recent import Recent
 
 __all__ = ["MEMORY_BYTES", "Memory", "MemoryCounts"]
 
@@ -50,17 +50,17 @@ class Memory:
     """
 
     def __init__(self, most: int = MEMORY_BYTES) -> None:
-        self._most = most
-        self._kept: OrderedDict[VersionId, tuple[Structure | Definition, int]] = OrderedDict()
-        self._entries: OrderedDict[ContextKey, tuple[IndexEntry, float]] = OrderedDict()
-        self._hits = self._misses = self._forgotten = self._bytes = 0
+        self._versions: Recent[VersionId, Structure | Definition] = Recent(most)
+        self._entries: Recent[ContextKey, tuple[IndexEntry, float]] = Recent(_MOST_ENTRIES)
+        self._hits = self._misses = 0
         self._lock = threading.Lock()
 
     @property
     def counts(self) -> MemoryCounts:
         """What it did so far."""
         with self._lock:
-            return MemoryCounts(self._hits, self._misses, self._forgotten, len(self._kept), self._bytes)
+            versions = self._versions
+            return MemoryCounts(self._hits, self._misses, versions.dropped, len(versions), versions.size)
 
     def structures(self, versions: Iterable[VersionId]) -> dict[VersionId, Structure]:
         """Those of these structures that are there."""
@@ -69,7 +69,7 @@ class Memory:
     def peek(self, version: VersionId) -> Structure | None:
         """A structure, if it is there, asked for by the way: it counts neither as used nor as missed."""
         with self._lock:
-            found, _ = self._kept.get(version, (None, 0))
+            found = self._versions.peek(version)
             return found if isinstance(found, Structure) else None
 
     def definitions(self, versions: Iterable[VersionId]) -> dict[VersionId, Definition]:
@@ -78,27 +78,20 @@ class Memory:
 
     def keep_structures(self, structures: Iterable[Structure]) -> None:
         """Keep structures, as long as there is room."""
-        self._keep((structure, weight_of(structure)) for structure in structures)
+        with self._lock:
+            for structure in structures:
+                self._versions.put(structure.id, structure, weight_of(structure))
 
     def keep_definitions(self, definitions: Iterable[tuple[Definition, int]]) -> None:
         """Keep definitions, each with the bytes of its document."""
-        self._keep((definition, _DECODED * size) for definition, size in definitions)
-
-    def _keep(self, versions: Iterable[tuple[Structure | Definition, int]]) -> None:
         with self._lock:
-            for value, size in versions:
-                before = self._kept.pop(value.id, None)
-                self._bytes += size - (before[1] if before else 0)
-                self._kept[value.id] = value, size
-            while self._bytes > self._most:
-                _, (_, size) = self._kept.popitem(last=False)
-                self._bytes -= size
-                self._forgotten += 1
+            for definition, size in definitions:
+                self._versions.put(definition.id, definition, _DECODED * size)
 
     def entry(self, key: ContextKey, since: float) -> IndexEntry | None:
         """The index entry of a course, if it was read at this moment or later."""
         with self._lock:
-            entry, read = self._entries.get(key.bare, (None, since))
+            entry, read = self._entries.get(key.bare) or (None, since)
             return entry if read >= since else None
 
     def keep_entry(self, entry: IndexEntry, read: float) -> None:
@@ -106,18 +99,14 @@ class Memory:
         the same course is there, which somebody else has read meanwhile.
         """
         with self._lock:
-            known, _ = self._entries.get(entry.key.bare, (None, read))
-            if known is not None and _is_later(known, entry):
-                return
-            self._entries[entry.key.bare] = entry, read
-            self._entries.move_to_end(entry.key.bare)
-            if len(self._entries) > _MOST_ENTRIES:
-                self._entries.popitem(last=False)
+            known, _ = self._entries.peek(entry.key.bare) or (None, read)
+            if known is None or not _is_later(known, entry):
+                self._entries.put(entry.key.bare, (entry, read), 1)
 
     def forget_entry(self, key: ContextKey) -> None:
         """Forget the index entry of a course, because it is another now."""
         with self._lock:
-            self._entries.pop(key.bare, None)
+            self._entries.forget(key.bare)
 
     def _find(self, versions: Iterable[VersionId]) -> list[Structure | Definition]:
         values: list[Structure | Definition] = []
@@ -125,16 +114,11 @@ class Memory:
         with self._lock:
             for version in versions:
                 asked += 1
-                found = self._kept.get(version)
-                if found is None:
-                    continue
-                value, size = found
-                if isinstance(value, Structure):
-                    grown = weight_of(value)
-                    self._bytes += grown - size
-                    self._kept[version] = value, grown
-                self._kept.move_to_end(version)
-                values.append(value)
+                value = self._versions.get(version)
+                if value is not None:
+                    values.append(value)
+                    if isinstance(value, Structure):
+                        self._versions.put(version, value, weight_of(value))
             self._hits += len(values)
             self._misses += asked - len(values)
         return values

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from modulestore._async.connect import connect_async
 from modulestore._async.store import AsyncStore
 from modulestore.errors import CourseNotFound
 from modulestore.keys import as_course_key
@@ -83,3 +85,14 @@ async def test_a_small_memory_gives_the_same_answers(backend: CountingBackend) -
     course = await none.open(KEY, branch="draft")
     await none.open(KEY, branch="draft", version=course.version)
     assert backend.calls["structures.get_many"] >= 2, "nothing was kept"
+
+
+async def test_connect_says_how_much_stays(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    for memory, kept in ((0, 0), (1 << 20, 2)):
+        async with await connect_async(url, memory=memory) as store:
+            if not kept:
+                await make_small_course(store)
+            await store.open(KEY, branch="draft")
+            await store.open(KEY, branch="published")
+            assert store._reader.memory.counts.kept == kept

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from modulestore._sync.connect import connect
 from modulestore._sync.store import Store
 from modulestore.errors import CourseNotFound
 from modulestore.keys import as_course_key
@@ -82,3 +84,14 @@ def test_a_small_memory_gives_the_same_answers(backend: CountingBackend) -> None
     course = none.open(KEY, branch="draft")
     none.open(KEY, branch="draft", version=course.version)
     assert backend.calls["structures.get_many"] >= 2, "nothing was kept"
+
+
+def test_connect_says_how_much_stays(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    for memory, kept in ((0, 0), (1 << 20, 2)):
+        with connect(url, memory=memory) as store:
+            if not kept:
+                make_small_course(store)
+            store.open(KEY, branch="draft")
+            store.open(KEY, branch="published")
+            assert store._reader.memory.counts.kept == kept

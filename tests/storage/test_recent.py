@@ -9,7 +9,7 @@ from modulestore.storage.recent import Recent
 
 
 def test_what_was_not_used_for_longest_goes() -> None:
-    recent: Recent[str] = Recent(10)
+    recent: Recent[str, str] = Recent(10)
     recent.put("a", "A", 4)
     recent.put("b", "B", 4)
     assert recent.get("a") == "A"
@@ -18,7 +18,7 @@ def test_what_was_not_used_for_longest_goes() -> None:
 
 
 def test_a_value_takes_the_place_of_what_has_its_name() -> None:
-    recent: Recent[str] = Recent(10)
+    recent: Recent[str, str] = Recent(10)
     recent.put("a", "A", 9)
     recent.put("a", "new", 5)
     recent.put("b", "B", 5)
@@ -26,7 +26,7 @@ def test_a_value_takes_the_place_of_what_has_its_name() -> None:
 
 
 def test_what_has_no_room_is_not_kept_and_drives_out_nothing_else() -> None:
-    recent: Recent[str] = Recent(10)
+    recent: Recent[str, str] = Recent(10)
     recent.put("a", "A", 5)
     recent.put("b", "B", 5)
     recent.put("a", "too large", 11)
@@ -37,7 +37,7 @@ def test_what_has_no_room_is_not_kept_and_drives_out_nothing_else() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 12), st.booleans()), max_size=40))
 def test_it_is_a_list_of_what_was_used_last(steps: list[tuple[str, int, bool]]) -> None:
-    recent: Recent[int] = Recent(10)
+    recent: Recent[str, int] = Recent(10)
     plain: dict[str, int] = {}
     for name, size, put in steps:
         if put:
