@@ -62,7 +62,8 @@ def changed_blocks(draft: Structure, published: Structure | None) -> Mapping[Blo
     """
     if published is None:
         return {draft.key(position): Change.ADDED for position in range(len(draft))}
-    return _compared(published, draft, _differing(draft, published))
+    where = _places(draft, published)
+    return _compared(published, draft, where, _differing(draft, published, where))
 
 
 def unpublished(draft: Structure, published: Structure | None) -> frozenset[BlockKey]:
@@ -74,7 +75,10 @@ def unpublished(draft: Structure, published: Structure | None) -> frozenset[Bloc
     Source: Open edX split modulestore, has_changes rule.
     """
     size = len(draft)
-    waiting = list(range(size)) if published is None else _differing(draft, published)
+    if published is None:
+        waiting = list(range(size))
+    else:
+        waiting = _differing(draft, published, _places(draft, published))
     waiting += [at for at, below in enumerate(draft.children) if below and max(below) >= size]
     parents = draft.outline.parents
     found = set(waiting)
@@ -121,7 +125,7 @@ def publish_preview(draft: Structure, published: Structure | None, keys: Iterabl
     if published is None:
         return Preview(tuple(revision.keys()), (), ())
     candidates = [at for key in revision.changes if (at := after.position(key)) is not None]
-    kinds = _compared(published, after, candidates)
+    kinds = _compared(published, after, _places(after, published), candidates)
 
     def of(*wanted: Change) -> tuple[BlockKey, ...]:
         return tuple(key for key, kind in kinds.items() if kind in wanted)
@@ -129,9 +133,17 @@ def publish_preview(draft: Structure, published: Structure | None, keys: Iterabl
     return Preview(of(Change.ADDED), of(Change.CHANGED, Change.MOVED), of(Change.REMOVED))
 
 
-def _compared(old: Structure, new: Structure, candidates: Sequence[int]) -> dict[BlockKey, Change]:
-    """How ``new`` differs from ``old``; values are compared only of the positions given."""
-    where = list(map(old.index.get, zip(new.types, new.ids, strict=True)))
+def _places(new: Structure, old: Structure) -> list[int | None]:
+    """Of each block of ``new``, where it stands in ``old``."""
+    return list(map(old.index.get, zip(new.types, new.ids, strict=True)))
+
+
+def _compared(
+    old: Structure, new: Structure, where: Sequence[int | None], candidates: Sequence[int]
+) -> dict[BlockKey, Change]:
+    """How ``new`` differs from ``old``, where its blocks stand at ``where``; values are compared only of the
+    candidates.
+    """
     found = {position: Change.ADDED for position, origin in enumerate(where) if origin is None}
     for position in candidates:
         origin = where[position]
@@ -143,7 +155,10 @@ def _compared(old: Structure, new: Structure, candidates: Sequence[int]) -> dict
         if origin is None:
             moved.update(child for child in below if where[child] is not None)
             continue
-        was, now = old_below[origin], tuple(map(where.__getitem__, below))
+        was = old_below[origin]
+        if not below and not was:
+            continue
+        now = tuple(map(where.__getitem__, below))
         if was == now:
             continue
         here, there = set(now), set(was)
@@ -156,7 +171,7 @@ def _compared(old: Structure, new: Structure, candidates: Sequence[int]) -> dict
             found.setdefault(position, Change.CHANGED)
     found.update(dict.fromkeys(moved, Change.MOVED))
     kinds = {new.key(position): found[position] for position in sorted(found)}
-    kept = {origin for origin in where if origin is not None}
+    kept = set(where)
     kinds.update((old.key(at), Change.REMOVED) for at in range(len(old)) if at not in kept)
     return kinds
 
@@ -171,10 +186,9 @@ def _same(old: Structure, origin: int, new: Structure, position: int) -> bool:
     )
 
 
-def _differing(draft: Structure, published: Structure) -> list[int]:
+def _differing(draft: Structure, published: Structure, where: Sequence[int | None]) -> list[int]:
     """Positions of the draft's blocks that are not published, or not in the version that the draft has."""
     ours, theirs = _marks(draft), _marks(published)
-    where = map(published.index.get, zip(draft.types, draft.ids, strict=True))
     return [
         position
         for position, (origin, mark) in enumerate(zip(where, ours, strict=True))
