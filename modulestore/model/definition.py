@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from modulestore.keys import VersionId
 from modulestore.model.values import Author
@@ -13,8 +12,7 @@ from modulestore.model.values import Author
 __all__ = ["Definition"]
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """One version of a block's content-scope fields. Blocks, courses and versions share it.
 
     Attributes:

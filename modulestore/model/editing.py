@@ -284,7 +284,7 @@ def _update(revision: Revision, edit: UpdateFields, contents: Mapping[VersionId,
 def _defined(revision: Revision, before: Definition, content: Mapping[str, Any]) -> VersionId:
     """The id of this content; one that is new in this version is changed, not followed by another."""
     if before.id in revision.definitions:
-        revision.definitions[before.id] = replace(before, fields=content)
+        revision.definitions[before.id] = before._replace(fields=content)
         return before.id
     return revision.define(before.block_type, content, before)
 
