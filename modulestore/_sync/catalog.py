@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from modulestore._sync.committing import delete_entry, insert_entry
+from modulestore._sync.ports import Record
 from modulestore._sync.preparing import prepare_write
 from modulestore._sync.reading import find_entry
 from modulestore._sync.rerunning import Rerun
@@ -208,8 +210,9 @@ class CatalogStore(StoreBase):
             raise CourseNotFound(f"no course {course_key} was deleted")
         self._free(course_key)
         prepare_write(self._backend, author, self._rules)
-        # Of two in one millisecond the younger course: there is one of a key at a time.
-        record = max(records, key=lambda record: (record.value["on"], record.value["id"]))
+        # Of two in one millisecond the younger course, since there is one of a key at a time; and of two of
+        # one course the later heads, since the other is what a delete that failed has left.
+        record = max(records, key=_deleted_when)
         entry = _from_record(course_key, record.value)
         insert_entry(self._backend, entry)
         with suppress(StorageError):  # the course is back: a note that stays does no harm
@@ -238,6 +241,11 @@ def _encoded(new: NewCourse, schema: Schema) -> tuple[dict[VersionId, bytes], di
     """Definitions and structures of a new course, by id."""
     definitions = {version: encode_definition(one) for version, one in new.definitions.items()}
     return definitions, {one.id: encode_structure(one, schema).document for one in new.structures.values()}
+
+
+def _deleted_when(record: Record) -> tuple[datetime, str, datetime]:
+    value = record.value
+    return value["on"], value["id"], value["last_update"] or value["on"]
 
 
 def _deleted_key(entry: IndexEntry) -> str:

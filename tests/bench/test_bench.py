@@ -63,7 +63,8 @@ def test_every_job_runs_on_a_server(capsys: pytest.CaptureFixture[str], mongodb_
     value = quick(capsys, mongodb_uri)
     check_shape(value)
     rows = {(row["job"], row["variant"], row["place"]): row for row in value["rows"]}
-    assert rows["import", "floor", "server"]["stored"] <= rows["import", "modulestore", "server"]["stored"]
+    floor, ours = (rows["import", name, "server"]["stored"] for name in ("floor", "modulestore"))
+    assert floor == pytest.approx(ours, rel=0.01), "other ids compress to a few bytes more or less"
     assert rows["open-videos", "modulestore", "server"]["commands"] == 2
     assert rows["open-videos", "platform path", "server"]["commands"] == 4
     on_server = [row for row in value["rows"] if row["place"] == "server"]
@@ -83,7 +84,8 @@ def check_platform_commands(rows: dict[tuple[str, str, str], dict[str, Any]]) ->
     assert rows["changes", "platform path", "server"]["commands"] == 3
     assert rows["changes", "modulestore", "server"]["commands"] == 2
     for job in ("edit", "edit-100", "publish-unit"):
-        assert rows[job, "modulestore", "server"]["stored"] == rows[job, "modulestore", "sqlite"]["stored"]
+        server, sqlite = (rows[job, "modulestore", place]["stored"] for place in ("server", "sqlite"))
+        assert server == pytest.approx(sqlite, rel=0.05)
 
 
 def check_authors(rows: dict[tuple[str, str, str], dict[str, Any]]) -> None:
@@ -177,5 +179,5 @@ def test_what_is_written_to_a_stored_course_is_gone_afterwards(tmp_path: Path, c
         assert call.run() == 1
         stored = call.stored()
         assert stored is not None
-        assert stored > before / 10
+        assert 100 < stored < before / 10
     assert document_bytes(url) == before

@@ -34,15 +34,14 @@ def store_call(
 
     ``at_hand``: key of a course that this store has edited and published before, as that of a service has.
     """
-    with scratch(url) as own:
-        with modulestore.connect(own) as store:
-            before(store)
-        with modulestore.connect(own) as store:
-            said_hello(store)
-            if at_hand:
-                _edited_before(store, at_hand)
-            size = document_bytes(own)
-            yield Call(lambda: run(store), lambda: added(own, size))
+    with scratch(url) as own, modulestore.connect(own) as store:
+        said_hello(store)
+        if at_hand:
+            _edited_before(store, at_hand)
+        with modulestore.connect(own) as other:
+            before(other)
+        size = document_bytes(own)
+        yield Call(lambda: run(store), lambda: added(own, size))
 
 
 def _edited_before(store: modulestore.Store, key: str) -> None:
