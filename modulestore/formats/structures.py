@@ -38,7 +38,7 @@ Schema: TypeAlias = Literal[1, 2]
 PLATFORM_SCHEMA: Final = 1
 
 # Bytes of memory, measured on courses of the platform.
-_COLUMNS: Final = 320  # of a block in all columns
+_COLUMNS: Final = 200  # of a block in all columns
 _OWN: Final = 20  # of these, what a version that was made from another has for itself
 _CHANGED: Final = 110  # of a block that changed since the base, beside what it shares with older versions
 _NEW: Final = 4000  # of what is new in a version
