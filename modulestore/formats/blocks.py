@@ -81,8 +81,7 @@ class DocumentData(StoredData):
     def record(self, position: int, /) -> None:
         return None
 
-    def marks(self) -> list[bytes | None]:
-        """By position, the version that tells whether a block and its published copy are the same."""
+    def marks(self) -> Sequence[bytes | None]:
         marks: list[bytes | None] = []
         for block in self.blocks:
             info = block.get("edit_info") or {}

@@ -53,7 +53,7 @@ _DECODED: Final = 6
 
 
 class CellData(StoredData):
-    """Blocks of a stored base. Cells are unpacked in groups, and decoded one by one."""
+    """Blocks of a stored base. Cells are unpacked in groups; they decode one by one first, then by groups."""
 
     __slots__ = (
         "_column",
@@ -119,7 +119,6 @@ class CellData(StoredData):
         return None
 
     def marks(self) -> Sequence[bytes | None]:
-        """By position, the version that tells whether a block and its published copy are the same."""
         if self._marks is None:
             infos = map(read_info, self.table.infos)
             marks = [info.source_version or info.update_version for info in infos]

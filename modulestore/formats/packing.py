@@ -28,7 +28,6 @@ _BSON = 4  # anything else that BSON has and msgpack has not: a BSON document wi
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_DEEPEST = 100  # levels, as in the database
 
 
 def pack(value: Any) -> bytes:

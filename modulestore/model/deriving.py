@@ -68,6 +68,17 @@ class DerivedData:
             return self.base.record(self.origin(position))
         return block if isinstance(block, BlockRecord) else None
 
+    def marks(self) -> Sequence[bytes | None]:
+        known = self.base.marks()
+        origins = range(len(known)) if self.origins is None else self.origins
+        marks = [known[origin] if origin >= 0 else None for origin in origins]
+        # New blocks stand at the end; they are among the changed ones, as all that are replaced.
+        marks += [None] * (max(self.changed, default=-1) + 1 - len(marks))
+        for position, block in self.changed.items():
+            info = block.edit_info
+            marks[position] = info.source_version or info.update_version
+        return marks
+
 
 def derive(
     base: Structure,

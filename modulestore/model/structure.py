@@ -73,6 +73,12 @@ class BlockData(Protocol):
         """The whole block, where it is at hand as one."""
         ...
 
+    def marks(self) -> Sequence[bytes | None]:
+        """Of all blocks at once, the version that tells whether one and its published copy are the same: the
+        source version, or the update version if there is none.
+        """
+        ...
+
 
 class BlockFields(Protocol):
     """One block by itself: a `BlockRecord`, or one that decodes what it is asked for."""
@@ -165,6 +171,10 @@ class RecordData:
 
     def record(self, position: int, /) -> BlockRecord:
         return self.records[position]
+
+    def marks(self) -> Sequence[bytes | None]:
+        infos = (record.edit_info for record in self.records)
+        return [info.source_version or info.update_version for info in infos]
 
 
 class Lookups:

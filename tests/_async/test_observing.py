@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import closing as closed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymemcache import Client
 
-from modulestore._async.cached import CachedBackend
 from modulestore._async.connect import connect_async
 from modulestore._async.observing import ObservedBackend
 from modulestore._async.ports import Backend, Definitions, Files, Index, Record, Records, Structures
@@ -32,10 +29,7 @@ from modulestore.errors import (
     StorageUnavailable,
 )
 from modulestore.keys import as_course_key
-from modulestore.observing import CacheCall, CommitEnded, Event, StorageCall, VersionsRead, fan_out
-from modulestore.storage.cache_frames import item_key
-from modulestore.storage.memcached import MemcachedCache
-from modulestore.storage.observed_cache import ObservedCache
+from modulestore.observing import CommitEnded, Event, VersionsRead, fan_out
 from modulestore.testing._async.checking import check_store
 from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
 from modulestore.testing._async.faults import CountingBackend, FaultyBackend
@@ -50,6 +44,7 @@ from modulestore.testing.samples import (
     structure_document,
 )
 from modulestore.upkeep.migrations import load_steps
+from tests._async.seeing import Seen
 from tests._async.stores import BACKENDS, fresh_backend
 from tests._async.stores import COURSE as SAMPLE
 from tools.memcached import Memcached
@@ -58,29 +53,6 @@ pytestmark = pytest.mark.anyio
 
 KEY = as_course_key(SMALL_COURSE)
 A1, A2, B1 = ("html", "a1"), ("problem", "a2"), ("html", "b1")
-
-
-class Seen(list[Event]):
-    """An observer that remembers."""
-
-    def __call__(self, event: Event) -> None:
-        self.append(event)
-
-    @property
-    def storage(self) -> list[StorageCall]:
-        return [event for event in self if isinstance(event, StorageCall)]
-
-    @property
-    def cache(self) -> list[CacheCall]:
-        return [event for event in self if isinstance(event, CacheCall)]
-
-    @property
-    def reads(self) -> list[VersionsRead]:
-        return [event for event in self if isinstance(event, VersionsRead)]
-
-    @property
-    def commits(self) -> list[CommitEnded]:
-        return [event for event in self if isinstance(event, CommitEnded)]
 
 
 @pytest.fixture
@@ -498,86 +470,3 @@ async def test_what_is_done_is_told_as_done_whatever_comes_after(backend: Counti
     with pytest.raises(ZeroDivisionError):
         await rename(store, "done")
     assert [(one.outcome, one.error) for one in seen.commits] == [("committed", None)]
-
-
-# --- the cache
-
-
-async def test_what_the_cache_does_is_told(tmp_path: Path, memcached: Memcached) -> None:
-    url, cache = f"sqlite:///{tmp_path}/store.db", f"memcached://{memcached.address}?timeout=20"
-    async with await connect_async(url, cache=cache) as store:
-        await make_small_course(store)
-    with closed(Client(("127.0.0.1", memcached.port), default_noreply=False)) as other:
-        other.flush_all()
-        seen = Seen()
-        async with await connect_async(url, cache=cache, observe=seen) as store:
-            head = (await store.open(KEY, branch="draft")).version
-        gets = [event for event in seen.cache if event.name == "get"]
-        assert (gets[0].asked, gets[0].hits, gets[0].misses, gets[0].bytes) == (1, 0, 1, 0)
-        fetched = sum(event.bytes for event in seen.storage if event.name == "structures.get_many")
-        puts = [event for event in seen.cache if event.name == "put"]
-        assert sum(event.bytes for event in puts) == fetched > 0
-        assert sum(event.asked for event in puts) == sum(event.misses for event in gets)
-
-        seen = Seen()
-        async with await connect_async(url, cache=cache, observe=seen) as store:
-            await store.open(KEY, branch="draft")
-        assert {event.name for event in seen.storage} == {"index.get"}, "the cache has answered the rest"
-        assert {event.name for event in seen.cache} == {"get"}
-        assert all((event.asked, event.misses) == (event.hits, 0) for event in seen.cache)
-        assert sum(event.bytes for event in seen.cache) == fetched
-
-        other.set(item_key(f"structure/{head}"), b"something else")
-        seen = Seen()
-        async with await connect_async(url, cache=cache, observe=seen) as store:
-            await store.open(KEY, branch="draft")
-        first = seen.cache[0]
-        assert (first.hits, first.misses, first.rejected, first.failures) == (0, 1, 1, 0)
-        assert sum(event.rejected for event in seen.cache) == 1, "told once"
-
-    memcached.kill()
-    seen = Seen()
-    async with await connect_async(url, cache=cache, observe=seen) as store:
-        await store.open(KEY, branch="draft")
-        assert isinstance(store._cache, ObservedCache)
-        assert sum(event.failures for event in seen.cache) == store._cache.counters.failures > 0
-    assert all(event.error is None for event in seen)
-
-
-async def test_deletions_are_told(tmp_path: Path, memcached: Memcached) -> None:
-    seen = Seen()
-    inner = await open_sqlite(":memory:")
-    with closed(MemcachedCache([("127.0.0.1", memcached.port)], timeout=20.0)) as cache:
-        backend = CachedBackend(inner, ObservedCache(cache, seen))
-        version = new_version_id()
-        await backend.structures.put_many({version: structure_document(version)})
-        await backend.structures.delete_many([version])
-        assert [(event.name, event.asked) for event in seen.cache] == [
-            ("put", 1),
-            ("delete", 1),
-            ("delete", 1),
-        ]
-    await inner.close()
-
-
-# --- what is installed
-
-
-async def test_without_an_observer_nothing_is_installed(tmp_path: Path, memcached: Memcached) -> None:
-    url, cache = f"sqlite:///{tmp_path}/store.db", f"memcached://{memcached.address}"
-    async with await connect_async(url) as store:
-        assert type(store._backend) is type(await open_sqlite(":memory:"))
-    async with await connect_async(url, cache=cache) as store:
-        assert type(store._cache) is MemcachedCache
-        assert not isinstance(store._backend.past_cache(), WrappedBackend)
-    async with await connect_async(url, cache=cache, observe=Seen()) as store:
-        assert type(store._cache) is ObservedCache
-        assert isinstance(store._backend, CachedBackend)
-
-
-async def test_what_is_read_past_the_cache_is_told_too(tmp_path: Path, memcached: Memcached) -> None:
-    seen = Seen()
-    url, cache = f"sqlite:///{tmp_path}/store.db", f"memcached://{memcached.address}"
-    async with await connect_async(url, cache=cache, observe=seen) as store:
-        await store._backend.past_cache().index.list()
-    assert [event.name for event in seen] == ["index.list"]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from modulestore._sync.cached import CachedBackend
-from modulestore._sync.connect import connect
 from modulestore._sync.converting import CONVERSION
 from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import FORMAT
@@ -20,7 +19,6 @@ from modulestore.errors import (
     DocumentTooLarge,
     InvalidAuthor,
     InvalidInput,
-    InvalidURL,
     ReadOnlyStore,
 )
 from modulestore.formats import columns, layers
@@ -450,58 +448,6 @@ def test_a_platforms_database_is_converted_on_request_only(backend: Backend) -> 
     assert {version: (everything(backend))["structures"][version] for version in before["structures"]} == (
         before["structures"]
     )
-
-
-@FORMAT_2
-def test_an_empty_database_gets_the_format(backend: Backend) -> None:
-    store = Store(backend)
-    assert store.possible_conversions() == []
-    assert store.convert(1, dry_run=True) == Conversion(1)
-    assert records(backend) == [None, None]
-    assert store.convert(1) == Conversion(1)
-    make_small_course(store)
-    assert schemas(backend) == {1}
-    assert [step.name for step in store.possible_conversions()] == ["0002-format-2"]
-    store.convert(2)
-    assert [step.name for step in store.possible_conversions()] == ["0003-format-1"]
-    assert store.pending_upgrade() == []
-    assert store.upgrade() == []
-    assert schemas(backend) == {2}
-
-
-@FORMAT_2
-@pytest.mark.parametrize(("option", "schema"), [("?format=1", 1), ("?format=2", 2), ("", 2)])
-def test_the_format_of_a_new_database_in_its_url(
-    kind: str, option: str, schema: int, request: pytest.FixtureRequest
-) -> None:
-    url = (
-        f"sqlite:///{request.getfixturevalue('tmp_path')}/new.db"
-        if kind == "sqlite"
-        else request.getfixturevalue("mongodb_url")
-    )
-    with_option = f"{url}&{option[1:]}" if "?" in url and option else f"{url}{option}"
-    with connect(with_option) as store:
-        make_small_course(store)
-        assert schemas(store._backend) == {schema}
-    with connect(url) as store:
-        make_small_course(store, f"{SMALL_COURSE}-2")
-        assert schemas(store._backend) == {schema}, "only a new, empty one"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "sqlite:///x.db?format=3",
-        "sqlite:///x.db?format=",
-        "sqlite:///x.db?format=1&mode=ro",
-        "sqlite:///x.db?mode=ro",
-        "sqlite:///x.db?writes=yes",
-        "mongodb://localhost/db?format=two",
-    ],
-)
-def test_urls_with_other_options(url: str) -> None:
-    with pytest.raises(InvalidURL):
-        connect(url)
 
 
 # --- what it is good for

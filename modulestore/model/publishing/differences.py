@@ -11,26 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
 
 from modulestore.errors import BlockNotFound
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.comparing import same_value
-from modulestore.model.deriving import DerivedData
 from modulestore.model.publishing.copying import publish
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
 
 __all__ = ["Change", "Preview", "changed_blocks", "has_changes", "publish_preview", "unpublished"]
-
-
-@runtime_checkable
-class MarkColumn(Protocol):
-    """Data of blocks that can give all marks at once, cheaper than one edit info after the other."""
-
-    def marks(self) -> Sequence[bytes | None]:
-        """Of each block its source version, or its update version if it has none."""
-        ...
 
 
 class Change(StrEnum):
@@ -188,7 +177,7 @@ def _same(old: Structure, origin: int, new: Structure, position: int) -> bool:
 
 def _differing(draft: Structure, published: Structure, where: Sequence[int | None]) -> list[int]:
     """Positions of the draft's blocks that are not published, or not in the version that the draft has."""
-    ours, theirs = _marks(draft), _marks(published)
+    ours, theirs = draft.data.marks(), published.data.marks()
     return [
         position
         for position, (origin, mark) in enumerate(zip(where, ours, strict=True))
@@ -199,21 +188,3 @@ def _differing(draft: Structure, published: Structure, where: Sequence[int | Non
 def _mark(structure: Structure, position: int) -> VersionId | None:
     info = structure.data.edit_info(position)
     return info.source_version or info.update_version
-
-
-def _marks(structure: Structure) -> Sequence[bytes | None]:
-    data = structure.data
-    if isinstance(data, MarkColumn):
-        return data.marks()
-    if isinstance(data, DerivedData) and isinstance(data.base, MarkColumn):
-        marks = list(data.base.marks())
-        if data.origins is not None:
-            marks = [marks[origin] if origin >= 0 else None for origin in data.origins]
-        # New blocks are in none of these columns; they are among the changed ones, as all that are replaced.
-        marks += [None] * (len(structure) - len(marks))
-        for position, block in data.changed.items():
-            info = block.edit_info
-            marks[position] = info.source_version or info.update_version
-        return marks
-    infos = map(data.edit_info, range(len(structure)))
-    return [info.source_version or info.update_version for info in infos]
