@@ -11,9 +11,7 @@ from modulestore._async.converting import CONVERSION
 from modulestore._async.ports import Backend
 from modulestore._async.preparing import FORMAT
 from modulestore._async.store import AsyncStore
-from modulestore.errors import (
-    InvalidURL,
-)
+from modulestore.errors import InvalidURL
 from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
 from modulestore.upkeep.conversion import Conversion
 from tests._async.histories import schemas
@@ -21,7 +19,6 @@ from tests._async.stores import fresh_backend
 
 pytestmark = pytest.mark.anyio
 
-FORMAT_1 = pytest.mark.parametrize("kind", ["sqlite-format-1", "mongodb-format-1"])
 FORMAT_2 = pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
 
 

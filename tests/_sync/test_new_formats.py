@@ -12,15 +12,12 @@ from modulestore._sync.converting import CONVERSION
 from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import FORMAT
 from modulestore._sync.store import Store
-from modulestore.errors import (
-    InvalidURL,
-)
+from modulestore.errors import InvalidURL
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
 from modulestore.upkeep.conversion import Conversion
 from tests._sync.histories import schemas
 from tests._sync.stores import fresh_backend
 
-FORMAT_1 = pytest.mark.parametrize("kind", ["sqlite-format-1", "mongodb-format-1"])
 FORMAT_2 = pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
 
 
