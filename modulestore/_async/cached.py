@@ -10,11 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from modulestore._async.ports import Backend, Definitions, Structures
 from modulestore._async.waiting import Call, Stream, run_blocking
 from modulestore.keys import VersionId
+from modulestore.model.columns import VersionColumn
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.caching import Cache
 from modulestore.upkeep.steps import DatabaseIndex
@@ -51,6 +54,9 @@ class _Backend(Backend):
         self.files = backend.files
         self.records = backend.records
         self.max_document = backend.max_document
+
+    async def now(self) -> datetime:
+        return await self._backend.now()
 
     async def is_empty(self) -> bool:
         return await self._backend.is_empty()
@@ -139,13 +145,28 @@ class _Structures(_Cached[Structures], Structures):
     ) -> Stream[Sequence[StructureHeader]]:
         return self._inner.headers(original=original, batch=batch)
 
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        return self._inner.ids(batch=batch)
+
+    async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        return await self._inner.links(ids)
+
+    async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        return await self._inner.references(ids)
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._inner.sizes(ids)
+
     async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return await self._forgetting(previous.keys(), lambda: self._inner.relink(previous))
 
 
 class _Definitions(_Cached[Definitions], Definitions):
-    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
         return self._inner.ids(batch=batch)
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._inner.sizes(ids)
 
 
 class _AtOnce(_Shelf):

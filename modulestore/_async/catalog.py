@@ -24,11 +24,11 @@ from modulestore.model.structure import Structure
 from modulestore.model.summary import CourseSummary, shown_branch, summarize
 from modulestore.model.values import Author
 
-__all__ = ["CatalogStore"]
+__all__ = ["DELETED", "CatalogStore"]
 
 # Structures that a list of courses holds in memory at a time.
 _BATCH = 16
-_DELETED = "deleted"
+DELETED = "deleted"  # kind of the records of deleted courses
 
 
 class CatalogStore(StoreBase):
@@ -179,14 +179,14 @@ class CatalogStore(StoreBase):
         entry = await find_entry(self._backend, as_course_key(key))
         await prepare_write(self._backend, author, self._rules)
         kept = {"by": author, "on": self._now(), **_as_record(entry)}
-        await self._backend.records.put_if_absent(_DELETED, _deleted_key(entry), kept)
+        await self._backend.records.put_if_absent(DELETED, _deleted_key(entry), kept)
         deleted = await delete_entry(self._backend, entry)
         self._reader.memory.forget_entry(entry.key)
         if not deleted:
             await find_entry(
                 self._backend, entry.key
             )  # gone: somebody else deleted it, and needs the note too
-            record = await self._backend.records.get(_DELETED, _deleted_key(entry))
+            record = await self._backend.records.get(DELETED, _deleted_key(entry))
             if record is not None:
                 await self._backend.records.delete(record)
             raise HeadMoved(
@@ -204,7 +204,7 @@ class CatalogStore(StoreBase):
         course_key = as_course_key(key).bare
         records = [
             record
-            for record in await self._backend.records.list(_DELETED)
+            for record in await self._backend.records.list(DELETED)
             if record.key.startswith(f"{course_key} ")
         ]
         if not records:

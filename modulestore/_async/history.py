@@ -15,7 +15,9 @@ from modulestore.model.index import IndexEntry
 from modulestore.model.structure import Structure
 from modulestore.model.values import Author
 
-__all__ = ["HistoryStore", "find_version", "tag_kind"]
+__all__ = ["TAG", "HistoryStore", "find_version", "tag_kind"]
+
+TAG = "tag "  # what the kinds of the records of tags begin with
 
 # Structures that a look through the history of one block holds at a time.
 _BATCH = 16
@@ -23,7 +25,7 @@ _BATCH = 16
 
 def tag_kind(key: ContextKey) -> str:
     """Kind of the records of a course's tags; each has the tag's name for a key."""
-    return f"tag {key.bare}"
+    return f"{TAG}{key.bare}"
 
 
 async def find_version(backend: Backend, entry: IndexEntry, name: VersionId | str) -> VersionId:

@@ -14,12 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from modulestore._async.waiting import Stream
 from modulestore.keys import AssetKey, ContextKey, VersionId
+from modulestore.model.columns import VersionColumn
 from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.upkeep.steps import DatabaseIndex
 
@@ -106,6 +109,31 @@ class Structures(ABC):
         """Headers of all structures, or of those with one ``original_version``, by id, in batches."""
 
     @abstractmethod
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        """Ids of all structures, in order, in batches; answered by the index of ids alone."""
+
+    @abstractmethod
+    async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        """Which other structures these name outside their blocks, for those that are there. One round trip.
+
+        Raises:
+            CorruptDocument: one of them does not say.
+        """
+
+    @abstractmethod
+    async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        """What the blocks in these documents refer to, for those that are there. One round trip; of a
+        structure of format 1 only that crosses the wire.
+
+        Raises:
+            CorruptDocument: one of them cannot be read.
+        """
+
+    @abstractmethod
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        """Bytes of the documents that are there. One round trip."""
+
+    @abstractmethod
     async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         """Set ``previous_version`` of structures; how many were there."""
 
@@ -132,8 +160,12 @@ class Definitions(ABC):
         """
 
     @abstractmethod
-    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
-        """Ids of all definitions, in order, in batches."""
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        """Ids of all definitions, in order, in batches; answered by the index of ids alone."""
+
+    @abstractmethod
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        """Bytes of the documents that are there. One round trip."""
 
     @abstractmethod
     async def delete_many(self, ids: Collection[VersionId]) -> int:
@@ -208,6 +240,10 @@ class Records(ABC):
         """One record; None if there is none."""
 
     @abstractmethod
+    async def starting(self, prefix: str) -> list[Record]:
+        """Every record whose kind begins with ``prefix``, by kind and key."""
+
+    @abstractmethod
     async def list(self, kind: str) -> list[Record]:
         """Every record of a kind, by key."""
 
@@ -237,6 +273,10 @@ class Backend(ABC):
     files: Files
     records: Records
     max_document: int
+
+    @abstractmethod
+    async def now(self) -> datetime:
+        """The database's own time, to the millisecond. One round trip."""
 
     @abstractmethod
     async def is_empty(self) -> bool:

@@ -23,11 +23,11 @@ from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStor
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.index import IndexEntry
 
-__all__ = ["Rerun"]
+__all__ = ["CLAIM", "Rerun"]
 
 # Bytes of a file that are kept in memory while it is copied; beyond, they are on disk.
 _IN_MEMORY = 1 << 20
-_CLAIM = "rerun claim"
+CLAIM = "rerun claim"  # kind of the records of re-runs under way, by target
 _PROVENANCE = "rerun"
 
 
@@ -85,17 +85,18 @@ class Rerun:
             raise
 
     async def _claim(self, group: Backend) -> None:
-        there = await group.records.get(_CLAIM, str(self.entry.key))
-        value = {"entry": str(self.entry.id)}
+        there = await group.records.get(CLAIM, str(self.entry.key))
+        heads = {branch: str(head) for branch, head in self.entry.heads.items()}
+        value = {"entry": str(self.entry.id), "heads": heads}
         if there is None:
-            claimed = await group.records.put_if_absent(_CLAIM, str(self.entry.key), value)
+            claimed = await group.records.put_if_absent(CLAIM, str(self.entry.key), value)
         else:
             claimed = await group.records.swap(there, value)
         if not claimed:
             raise self._overtaken()
 
     async def _own_claim(self, backend: Backend) -> Record | None:
-        record = await backend.records.get(_CLAIM, str(self.entry.key))
+        record = await backend.records.get(CLAIM, str(self.entry.key))
         return record if record is not None and record.value["entry"] == str(self.entry.id) else None
 
     async def _expect_alone(self, backend: Backend) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from modulestore._async.ports import Backend, Definitions, Files, Index, Record, Records, Structures
 from modulestore._async.waiting import Call, Stream, closing
 from modulestore.errors import ReadOnlyStore
 from modulestore.keys import AssetKey, ContextKey, VersionId
+from modulestore.model.columns import VersionColumn
 from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.upkeep.steps import DatabaseIndex
 
@@ -83,6 +86,9 @@ class WrappedBackend(Backend):
         self.files = _Files(backend.files, around)
         self.records = _Records(backend.records, around)
         self.max_document = backend.max_document
+
+    async def now(self) -> datetime:
+        return await self._around("now", self._backend.now)
 
     async def is_empty(self) -> bool:
         return await self._around("is_empty", self._backend.is_empty)
@@ -187,6 +193,18 @@ class _Structures(Structures):
     ) -> Stream[Sequence[StructureHeader]]:
         return _each(self._around, "structures.headers", self._inner.headers(original=original, batch=batch))
 
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        return _each(self._around, "structures.ids", self._inner.ids(batch=batch))
+
+    async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        return await self._around("structures.links", lambda: self._inner.links(ids))
+
+    async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        return await self._around("structures.references", lambda: self._inner.references(ids))
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._around("structures.sizes", lambda: self._inner.sizes(ids))
+
     async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return await self._around("structures.relink", lambda: self._inner.relink(previous))
 
@@ -206,8 +224,11 @@ class _Definitions(Definitions):
         call = Giving(lambda: self._inner.put_many(documents), documents)
         return await self._around("definitions.put_many", call)
 
-    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
         return _each(self._around, "definitions.ids", self._inner.ids(batch=batch))
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._around("definitions.sizes", lambda: self._inner.sizes(ids))
 
     async def delete_many(self, ids: Collection[VersionId]) -> int:
         return await self._around("definitions.delete_many", lambda: self._inner.delete_many(ids))
@@ -247,6 +268,9 @@ class _Records(Records):
 
     async def get(self, kind: str, key: str) -> Record | None:
         return await self._around("records.get", lambda: self._inner.get(kind, key))
+
+    async def starting(self, prefix: str) -> list[Record]:
+        return await self._around("records.starting", lambda: self._inner.starting(prefix))
 
     async def list(self, kind: str) -> list[Record]:
         return await self._around("records.list", lambda: self._inner.list(kind))

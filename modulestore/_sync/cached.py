@@ -11,11 +11,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from modulestore._sync.ports import Backend, Definitions, Structures
 from modulestore._sync.waiting import Call, Stream, run_blocking
 from modulestore.keys import VersionId
+from modulestore.model.columns import VersionColumn
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.caching import Cache
 from modulestore.upkeep.steps import DatabaseIndex
@@ -52,6 +55,9 @@ class _Backend(Backend):
         self.files = backend.files
         self.records = backend.records
         self.max_document = backend.max_document
+
+    def now(self) -> datetime:
+        return self._backend.now()
 
     def is_empty(self) -> bool:
         return self._backend.is_empty()
@@ -140,13 +146,28 @@ class _Structures(_Cached[Structures], Structures):
     ) -> Stream[Sequence[StructureHeader]]:
         return self._inner.headers(original=original, batch=batch)
 
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        return self._inner.ids(batch=batch)
+
+    def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        return self._inner.links(ids)
+
+    def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        return self._inner.references(ids)
+
+    def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return self._inner.sizes(ids)
+
     def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return self._forgetting(previous.keys(), lambda: self._inner.relink(previous))
 
 
 class _Definitions(_Cached[Definitions], Definitions):
-    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
         return self._inner.ids(batch=batch)
+
+    def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return self._inner.sizes(ids)
 
 
 class _AtOnce(_Shelf):

@@ -24,11 +24,11 @@ from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStor
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.index import IndexEntry
 
-__all__ = ["Rerun"]
+__all__ = ["CLAIM", "Rerun"]
 
 # Bytes of a file that are kept in memory while it is copied; beyond, they are on disk.
 _IN_MEMORY = 1 << 20
-_CLAIM = "rerun claim"
+CLAIM = "rerun claim"  # kind of the records of re-runs under way, by target
 _PROVENANCE = "rerun"
 
 
@@ -86,17 +86,18 @@ class Rerun:
             raise
 
     def _claim(self, group: Backend) -> None:
-        there = group.records.get(_CLAIM, str(self.entry.key))
-        value = {"entry": str(self.entry.id)}
+        there = group.records.get(CLAIM, str(self.entry.key))
+        heads = {branch: str(head) for branch, head in self.entry.heads.items()}
+        value = {"entry": str(self.entry.id), "heads": heads}
         if there is None:
-            claimed = group.records.put_if_absent(_CLAIM, str(self.entry.key), value)
+            claimed = group.records.put_if_absent(CLAIM, str(self.entry.key), value)
         else:
             claimed = group.records.swap(there, value)
         if not claimed:
             raise self._overtaken()
 
     def _own_claim(self, backend: Backend) -> Record | None:
-        record = backend.records.get(_CLAIM, str(self.entry.key))
+        record = backend.records.get(CLAIM, str(self.entry.key))
         return record if record is not None and record.value["entry"] == str(self.entry.id) else None
 
     def _expect_alone(self, backend: Backend) -> None:

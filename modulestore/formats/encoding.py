@@ -5,8 +5,9 @@ A structure of a big course has a megabyte of blocks behind a header of 200 byte
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC
+from itertools import takewhile
 from typing import Any
 
 import bson
@@ -15,7 +16,7 @@ from bson.errors import BSONError
 
 from modulestore.errors import CorruptDocument
 
-__all__ = ["OPTIONS", "fields_of"]
+__all__ = ["OPTIONS", "fields_of", "leading_fields"]
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 """How documents are encoded and decoded: times are aware, in UTC."""
@@ -54,19 +55,38 @@ def fields_of(document: bytes, names: Collection[str]) -> dict[str, Any]:
         CorruptDocument: it is no BSON.
     """
     try:
-        elements = b"".join(_elements(document, {name.encode() for name in names}))
-        return bson.decode((len(elements) + 5).to_bytes(4, "little") + elements + b"\0", OPTIONS)
+        if int.from_bytes(document[:4], "little") != len(document) or not document.endswith(b"\0"):
+            raise ValueError("cut off")
+        return _decoded(_elements(document, len(document) - 1), names)
     except (BSONError, ValueError, KeyError, IndexError) as error:
         raise CorruptDocument(f"unreadable document: {error!r}") from error
 
 
-def _elements(document: bytes, names: Collection[bytes]) -> Iterator[bytes]:
-    if int.from_bytes(document[:4], "little") != len(document) or not document.endswith(b"\0"):
-        raise ValueError("cut off")
-    at, end = 4, len(document) - 1
+def leading_fields(start: bytes, names: Collection[str], until: Collection[str]) -> dict[str, Any]:
+    """The same of the beginning of a document, for fields that come before the first of ``until``.
+
+    Raises:
+        CorruptDocument: it is no BSON, or none of ``until`` begins in it.
+    """
+    try:
+        before = takewhile(lambda element: element[0] not in until, _elements(start, len(start)))
+        return _decoded(before, names)
+    except (BSONError, ValueError, KeyError, IndexError) as error:
+        raise CorruptDocument(f"unreadable document: {error!r}") from error
+
+
+def _decoded(elements: Iterable[tuple[str, bytes]], names: Collection[str]) -> dict[str, Any]:
+    wanted = b"".join(element for name, element in elements if name in names)
+    return bson.decode((len(wanted) + 5).to_bytes(4, "little") + wanted + b"\0", OPTIONS)
+
+
+def _elements(document: bytes, end: int) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each element; of one that is cut off only the name, before it is an error."""
+    at = 4
     while at < end:
         kind = document[at]
         name_end = document.index(0, at + 1)
+        name = document[at + 1 : name_end].decode()
         value = name_end + 1
         if kind in _FIXED:
             after = value + _FIXED[kind]
@@ -74,8 +94,9 @@ def _elements(document: bytes, names: Collection[bytes]) -> Iterator[bytes]:
             after = document.index(0, document.index(0, value) + 1) + 1
         else:
             after = value + int.from_bytes(document[value : value + 4], "little") + _ON_TOP[kind]
-        if not value <= after <= end:
+        if value <= after <= end:
+            yield name, document[at:after]
+        else:
+            yield name, b""
             raise ValueError("a length is wrong")
-        if document[at + 1 : name_end] in names:
-            yield document[at:after]
         at = after

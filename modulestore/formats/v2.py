@@ -21,7 +21,7 @@ from modulestore.formats.layers import Layer, Stored, layers_to_take_in, needs_b
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.structure import Origin, Structure, StructureHeader
 
-__all__ = ["SCHEMA_VERSION", "built_on", "decode_structure", "encode_structure", "encode_whole"]
+__all__ = ["SCHEMA_VERSION", "built_on", "decode_structure", "encode_structure", "encode_whole", "frame_of"]
 
 SCHEMA_VERSION = 2
 
@@ -46,6 +46,18 @@ def built_on(document: bytes) -> tuple[VersionId, ...]:
     try:
         return tuple(map(to_version_id, fields_of(document, {"bases"}).get("bases", ())))
     except (TypeError, AttributeError) as error:
+        raise corrupt("structure", None, error) from error
+
+
+def frame_of(document: bytes) -> Frame:
+    """The frame of a document, once it has been checked.
+
+    Raises:
+        CorruptDocument: it is no BSON, not of this form, or damaged.
+    """
+    try:
+        return _opened(bson.decode(document, OPTIONS)).frame
+    except _WRONG as error:
         raise corrupt("structure", None, error) from error
 
 

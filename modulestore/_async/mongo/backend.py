@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -113,6 +114,12 @@ class MongoBackend(Backend):
         self.definitions = MongoDefinitions(collections, self.max_document)
         self.files = MongoFiles(collections, transactions)
         self.records = MongoRecords(collections)
+
+    async def now(self) -> datetime:
+        with driver_errors("server"):
+            hello = await self._collections.database.client.admin.command("hello")
+        time: datetime = hello["localTime"]
+        return time.replace(tzinfo=UTC)
 
     async def is_empty(self) -> bool:
         async def has_some(kind: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import Any, cast
 
 from bson import ObjectId
@@ -16,7 +17,11 @@ from modulestore._async.waiting import Stream
 from modulestore.errors import CorruptDocument
 from modulestore.formats.headers import decode_header, document_id
 from modulestore.formats.ids import optional_oid, to_object_id, to_version_id
+from modulestore.formats.references import LINKS, REFERENCES, links_of, references_in, references_of
+from modulestore.formats.structures import PLATFORM_SCHEMA
 from modulestore.keys import VersionId
+from modulestore.model.columns import VersionColumn
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
 from modulestore.storage.mongo.errors import driver_errors
@@ -26,6 +31,8 @@ __all__ = ["MongoDefinitions", "MongoStructures"]
 
 _MOST_BYTES = 16 * 1024 * 1024  # of documents in one message
 _MOST_IDS = 10_000  # in one filter
+_ONLY_ID = Struct("9s12sx")  # a document that has an id and nothing else: its length, a name, the id
+_ONLY_ID_HEAD = b"\x16\0\0\0\x07_id\0"
 _HEADER = ("root", "previous_version", "original_version", "edited_by", "edited_on")
 
 
@@ -70,6 +77,37 @@ class MongoStructures(Structures):
             yield headers
             after = headers[-1].id
 
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        return self._documents.ids(batch)
+
+    async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        found: dict[VersionId, StructureLinks] = {}
+        for chunk in _chunks(ids):
+            with driver_errors("structures"):
+                query = self._headers.find({"_id": {"$in": chunk}}, LINKS, batch_size=len(chunk) + 1)
+                found.update(
+                    (to_version_id(document["_id"]), links_of(document)) for document in await query.to_list()
+                )
+        return found
+
+    async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        found: dict[VersionId, References] = {}
+        whole: list[VersionId] = []
+        for chunk in _chunks(ids):
+            with driver_errors("structures"):
+                query = self._headers.find({"_id": {"$in": chunk}}, REFERENCES, batch_size=len(chunk) + 1)
+                async for document in query:
+                    version = to_version_id(document["_id"])
+                    if document.get("schema_version", PLATFORM_SCHEMA) == PLATFORM_SCHEMA:
+                        found[version] = references_in(document)
+                    else:
+                        whole.append(version)
+        documents = await self._documents.get_many(whole) if whole else {}
+        return found | {version: references_of(document) for version, document in documents.items()}
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._documents.sizes(ids)
+
     async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         updates = [
             UpdateOne(
@@ -93,7 +131,6 @@ class MongoDefinitions(Definitions):
 
     def __init__(self, collections: Collections, max_document: int) -> None:
         self._documents = _Documents(collections, "definition", max_document)
-        self._ids = collections.nearest("modulestore.definitions")
 
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         return await self._documents.get_many(ids)
@@ -101,17 +138,11 @@ class MongoDefinitions(Definitions):
     async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         return await self._documents.put_many(documents)
 
-    async def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
-        after = None
-        while True:
-            with driver_errors("definitions"):
-                query = self._ids.find(after_filter(after), {"_id": 1}, batch_size=batch)
-                found = await query.sort("_id").limit(batch).to_list()
-            if not found:
-                return
-            ids = [to_version_id(document["_id"]) for document in found]
-            yield ids
-            after = ids[-1]
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        return self._documents.ids(batch)
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._documents.sizes(ids)
 
     async def delete_many(self, ids: Collection[VersionId]) -> int:
         return await self._documents.delete_many(ids)
@@ -126,6 +157,7 @@ class _Documents:
         self._max_document = max_document
         self._nearest = collections.raw(name)
         self._primary = collections.raw_primary(name)
+        self._plain = collections.nearest(name)
 
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         found = await self._find(self._nearest, ids)
@@ -156,6 +188,31 @@ class _Documents:
             deleted += result.deleted_count
         return deleted
 
+    async def ids(self, batch: int) -> Stream[VersionColumn]:
+        """Ids in order, of as many documents at a time."""
+        after = None
+        while True:
+            with driver_errors(f"{self._kind}s"):
+                query = self._nearest.find_raw_batches(after_filter(after), {"_id": 1}, batch_size=batch)
+                parts = [cast(bytes, part) async for part in query.sort("_id").limit(batch)]
+            ids = VersionColumn(b"".join(map(_packed_ids, parts)))
+            if not ids:
+                return
+            yield ids
+            after = ids[-1]
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        """Bytes of the documents that are there."""
+        found: dict[VersionId, int] = {}
+        for chunk in _chunks(ids):
+            size = {"size": {"$bsonSize": "$$ROOT"}}
+            with driver_errors(f"{self._kind}s"):
+                query = self._plain.find({"_id": {"$in": chunk}}, size, batch_size=len(chunk) + 1)
+                found.update(
+                    (to_version_id(document["_id"]), document["size"]) for document in await query.to_list()
+                )
+        return found
+
     async def _find(self, collection: RawCollection, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         found: dict[VersionId, bytes] = {}
         for chunk in _chunks(ids):
@@ -166,6 +223,15 @@ class _Documents:
                     # Typed as a document by the driver, but these are bytes: documents end to end.
                     found.update((document_id(one), one) for one in _split(cast(bytes, batch)))
         return found
+
+
+def _packed_ids(batch: bytes) -> bytes:
+    """The ids in a batch of documents that have nothing else, one after the other."""
+    if len(batch) % _ONLY_ID.size == 0:
+        heads, ids = zip(*_ONLY_ID.iter_unpack(batch), strict=True)
+        if set(heads) == {_ONLY_ID_HEAD}:
+            return b"".join(ids)
+    return b"".join(map(document_id, _split(batch)))
 
 
 def _split(batch: bytes) -> Iterator[bytes]:

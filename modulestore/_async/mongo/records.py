@@ -13,7 +13,7 @@ from modulestore._async.ports import Record, Records
 from modulestore.errors import CorruptDocument
 from modulestore.storage.documents import encode
 from modulestore.storage.mongo.errors import driver_errors
-from modulestore.storage.mongo.queries import record_id, record_range
+from modulestore.storage.mongo.queries import record_id, record_range, records_starting
 
 __all__ = ["MongoRecords"]
 
@@ -28,6 +28,11 @@ class MongoRecords(Records):
         with driver_errors(f"record {kind} {key}"):
             found = await self._records.find_one({"_id": record_id(kind, key)})
         return None if found is None else _record(found)
+
+    async def starting(self, prefix: str) -> list[Record]:
+        with driver_errors(f"records {prefix}"):
+            found = await self._records.find(records_starting(prefix)).to_list()
+        return sorted((_record(document) for document in found), key=lambda record: (record.kind, record.key))
 
     async def list(self, kind: str) -> list[Record]:
         with driver_errors(f"records {kind}"):

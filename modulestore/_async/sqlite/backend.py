@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from modulestore._async.ports import Backend
 from modulestore._async.sqlite.files import SqliteFiles
 from modulestore._async.sqlite.ports import SqliteDefinitions, SqliteIndex, SqliteRecords, SqliteStructures
 from modulestore._async.sqlite.session import DirectSession, Session
 from modulestore._async.waiting import run_blocking
-from modulestore.storage.documents import MAX_DOCUMENT
+from modulestore.storage.documents import MAX_DOCUMENT, now
 from modulestore.storage.sqlite import index as statements
 from modulestore.storage.sqlite.database import Database
 from modulestore.upkeep.steps import DatabaseIndex
@@ -54,6 +55,9 @@ class SqliteBackend(Backend):
         self.files = SqliteFiles(session)
         self.records = SqliteRecords(session)
         self.max_document = MAX_DOCUMENT
+
+    async def now(self) -> datetime:
+        return now()
 
     async def is_empty(self) -> bool:
         return await self._session.read(statements.is_empty)

@@ -9,7 +9,9 @@ from modulestore._async.ports import Definitions, Index, Record, Records, Struct
 from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Stream
 from modulestore.keys import ContextKey, VersionId
+from modulestore.model.columns import VersionColumn
 from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
 from modulestore.storage.sqlite import documents as statements
@@ -74,6 +76,21 @@ class SqliteStructures(Structures):
             yield found
             after = found[-1].id
 
+    async def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        after = b""
+        while found := await self._session.read(statements.ids, "structures", after, batch):
+            yield found
+            after = found[-1]
+
+    async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        return await self._session.read(statements.links, ids)
+
+    async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        return await self._session.read(statements.references, ids)
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._session.read(statements.sizes, "structures", ids)
+
     async def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return await self._session.write(statements.relink, previous)
 
@@ -95,11 +112,14 @@ class SqliteDefinitions(Definitions):
         check_sizes("definition", documents, self._max_document)
         return await self._session.write(statements.put_definitions, documents)
 
-    async def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+    async def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
         after = b""
-        while found := await self._session.read(statements.definition_ids, after, batch):
+        while found := await self._session.read(statements.ids, "definitions", after, batch):
             yield found
             after = found[-1]
+
+    async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return await self._session.read(statements.sizes, "definitions", ids)
 
     async def delete_many(self, ids: Collection[VersionId]) -> int:
         return await self._session.write(statements.delete_many, "definitions", ids)
@@ -114,6 +134,9 @@ class SqliteRecords(Records):
     async def get(self, kind: str, key: str) -> Record | None:
         row = await self._session.read(rows.get, kind, key)
         return None if row is None else Record(*row)
+
+    async def starting(self, prefix: str) -> list[Record]:
+        return [Record(*row) for row in await self._session.read(rows.starting, prefix)]
 
     async def list(self, kind: str) -> list[Record]:
         return [Record(*row) for row in await self._session.read(rows.list_kind, kind)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -114,6 +115,12 @@ class MongoBackend(Backend):
         self.definitions = MongoDefinitions(collections, self.max_document)
         self.files = MongoFiles(collections, transactions)
         self.records = MongoRecords(collections)
+
+    def now(self) -> datetime:
+        with driver_errors("server"):
+            hello = self._collections.database.client.admin.command("hello")
+        time: datetime = hello["localTime"]
+        return time.replace(tzinfo=UTC)
 
     def is_empty(self) -> bool:
         def has_some(kind: str) -> bool:

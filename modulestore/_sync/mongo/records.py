@@ -14,7 +14,7 @@ from modulestore._sync.ports import Record, Records
 from modulestore.errors import CorruptDocument
 from modulestore.storage.documents import encode
 from modulestore.storage.mongo.errors import driver_errors
-from modulestore.storage.mongo.queries import record_id, record_range
+from modulestore.storage.mongo.queries import record_id, record_range, records_starting
 
 __all__ = ["MongoRecords"]
 
@@ -29,6 +29,11 @@ class MongoRecords(Records):
         with driver_errors(f"record {kind} {key}"):
             found = self._records.find_one({"_id": record_id(kind, key)})
         return None if found is None else _record(found)
+
+    def starting(self, prefix: str) -> list[Record]:
+        with driver_errors(f"records {prefix}"):
+            found = self._records.find(records_starting(prefix)).to_list()
+        return sorted((_record(document) for document in found), key=lambda record: (record.kind, record.key))
 
     def list(self, kind: str) -> list[Record]:
         with driver_errors(f"records {kind}"):

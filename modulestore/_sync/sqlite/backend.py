@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from modulestore._sync.ports import Backend
 from modulestore._sync.sqlite.files import SqliteFiles
 from modulestore._sync.sqlite.ports import SqliteDefinitions, SqliteIndex, SqliteRecords, SqliteStructures
 from modulestore._sync.sqlite.session import DirectSession, Session
 from modulestore._sync.waiting import run_blocking
-from modulestore.storage.documents import MAX_DOCUMENT
+from modulestore.storage.documents import MAX_DOCUMENT, now
 from modulestore.storage.sqlite import index as statements
 from modulestore.storage.sqlite.database import Database
 from modulestore.upkeep.steps import DatabaseIndex
@@ -55,6 +56,9 @@ class SqliteBackend(Backend):
         self.files = SqliteFiles(session)
         self.records = SqliteRecords(session)
         self.max_document = MAX_DOCUMENT
+
+    def now(self) -> datetime:
+        return now()
 
     def is_empty(self) -> bool:
         return self._session.read(statements.is_empty)

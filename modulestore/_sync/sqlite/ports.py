@@ -10,7 +10,9 @@ from modulestore._sync.ports import Definitions, Index, Record, Records, Structu
 from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream
 from modulestore.keys import ContextKey, VersionId
+from modulestore.model.columns import VersionColumn
 from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
 from modulestore.storage.sqlite import documents as statements
@@ -75,6 +77,21 @@ class SqliteStructures(Structures):
             yield found
             after = found[-1].id
 
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
+        after = b""
+        while found := self._session.read(statements.ids, "structures", after, batch):
+            yield found
+            after = found[-1]
+
+    def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+        return self._session.read(statements.links, ids)
+
+    def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
+        return self._session.read(statements.references, ids)
+
+    def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return self._session.read(statements.sizes, "structures", ids)
+
     def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return self._session.write(statements.relink, previous)
 
@@ -96,11 +113,14 @@ class SqliteDefinitions(Definitions):
         check_sizes("definition", documents, self._max_document)
         return self._session.write(statements.put_definitions, documents)
 
-    def ids(self, *, batch: int = 1000) -> Stream[Sequence[VersionId]]:
+    def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
         after = b""
-        while found := self._session.read(statements.definition_ids, after, batch):
+        while found := self._session.read(statements.ids, "definitions", after, batch):
             yield found
             after = found[-1]
+
+    def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
+        return self._session.read(statements.sizes, "definitions", ids)
 
     def delete_many(self, ids: Collection[VersionId]) -> int:
         return self._session.write(statements.delete_many, "definitions", ids)
@@ -115,6 +135,9 @@ class SqliteRecords(Records):
     def get(self, kind: str, key: str) -> Record | None:
         row = self._session.read(rows.get, kind, key)
         return None if row is None else Record(*row)
+
+    def starting(self, prefix: str) -> list[Record]:
+        return [Record(*row) for row in self._session.read(rows.starting, prefix)]
 
     def list(self, kind: str) -> list[Record]:
         return [Record(*row) for row in self._session.read(rows.list_kind, kind)]

@@ -21,6 +21,7 @@ __all__ = [
     "head_update",
     "record_id",
     "record_range",
+    "records_starting",
     "same_heads_filter",
 ]
 
@@ -68,6 +69,11 @@ def record_id(kind: str, key: str) -> str:
 def record_range(kind: str) -> dict[str, Any]:
     """What finds the records of a kind, by way of the same index."""
     return {"_id": {"$gte": f"{kind}/", "$lt": f"{kind}0"}, "kind": kind}  # "0" comes after "/"
+
+
+def records_starting(prefix: str) -> dict[str, Any]:
+    """What finds the records of all kinds that begin so, by way of the same index."""
+    return {"_id": {"$gte": prefix}, "kind": {"$regex": f"^{re.escape(prefix)}"}}
 
 
 def after_filter(after: VersionId | None) -> dict[str, Any]:

@@ -7,19 +7,25 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from modulestore.formats.headers import decode_header, relinked
+from modulestore.formats.references import LEADING, links_of, references_of
 from modulestore.keys import BlockKey, VersionId
+from modulestore.model.columns import VersionColumn
+from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 
 __all__ = [
-    "definition_ids",
     "delete_many",
     "get_many",
     "headers",
+    "ids",
+    "links",
     "put_definitions",
     "put_structures",
+    "references",
     "relink",
     "replace_structures",
+    "sizes",
 ]
 
 Table = Literal["structures", "definitions"]
@@ -106,10 +112,46 @@ def headers(
     ]
 
 
-def definition_ids(connection: sqlite3.Connection, after: bytes, most: int) -> list[VersionId]:
+def ids(connection: sqlite3.Connection, table: Table, after: bytes, most: int) -> VersionColumn:
     """The next ids."""
-    query = "SELECT id FROM definitions WHERE id > ? ORDER BY id LIMIT ?"
-    return [VersionId(version) for (version,) in connection.execute(query, (after, most)).fetchall()]
+    query = f"SELECT id FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
+    return VersionColumn.of(version for (version,) in connection.execute(query, (after, most)))
+
+
+def links(connection: sqlite3.Connection, versions: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
+    """What structures name outside their blocks."""
+    found: dict[VersionId, StructureLinks] = {}
+    for chunk in _chunks(versions):
+        query = f"SELECT id, substr(document, 1, {LEADING}) FROM structures WHERE id IN ({_marks(chunk)})"
+        found.update(
+            (VersionId(version), links_of(start)) for version, start in connection.execute(query, chunk)
+        )
+    return found
+
+
+def references(
+    connection: sqlite3.Connection, versions: Collection[VersionId]
+) -> dict[VersionId, References]:
+    """What blocks in structures refer to."""
+    found: dict[VersionId, References] = {}
+    for chunk in _chunks(versions):
+        query = f"SELECT id, document FROM structures WHERE id IN ({_marks(chunk)})"
+        found.update(
+            (VersionId(version), references_of(document))
+            for version, document in connection.execute(query, chunk)
+        )
+    return found
+
+
+def sizes(
+    connection: sqlite3.Connection, table: Table, versions: Collection[VersionId]
+) -> dict[VersionId, int]:
+    """Bytes of documents."""
+    found: dict[VersionId, int] = {}
+    for chunk in _chunks(versions):
+        query = f"SELECT id, length(document) FROM {table} WHERE id IN ({_marks(chunk)})"
+        found.update((VersionId(version), size) for version, size in connection.execute(query, chunk))
+    return found
 
 
 def relink(connection: sqlite3.Connection, previous: Mapping[VersionId, VersionId | None]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modulestore.storage.documents import decode, encode
 
-__all__ = ["Row", "delete", "get", "list_kind", "put", "swap"]
+__all__ = ["Row", "delete", "get", "list_kind", "put", "starting", "swap"]
 
 Row = tuple[str, str, int, dict[str, Any]]
 
@@ -26,6 +26,18 @@ def list_kind(connection: sqlite3.Connection, kind: str) -> list[Row]:
         "SELECT key, revision, value FROM records WHERE kind = ? ORDER BY key", (kind,)
     ).fetchall()
     return [(kind, key, revision, decode(value, f"record {kind} {key}")) for key, revision, value in rows]
+
+
+def starting(connection: sqlite3.Connection, prefix: str) -> list[Row]:
+    """Every record whose kind begins so, by kind and key."""
+    rows = connection.execute(
+        "SELECT kind, key, revision, value FROM records WHERE kind >= ? AND substr(kind, 1, ?) = ?"
+        " ORDER BY kind, key",
+        (prefix, len(prefix), prefix),
+    ).fetchall()
+    return [
+        (kind, key, revision, decode(value, f"record {kind} {key}")) for kind, key, revision, value in rows
+    ]
 
 
 def put(connection: sqlite3.Connection, kind: str, key: str, value: Mapping[str, Any]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modulestore._async.conflicts import CONFLICT
 from modulestore._async.ports import Backend
 from modulestore._async.reading import Reader
+from modulestore._async.roots import read_roots
 from modulestore._async.waiting import closing
 from modulestore.errors import CorruptDocument, VersionNotFound
 from modulestore.keys import VersionId
@@ -23,7 +23,7 @@ async def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
         tree: a block with several parents is wrong too (see `structure_problems`).
     """
     found: list[str] = []
-    wanted = await _starts(backend)
+    wanted = {root.version: str(root) for root in reversed(await read_roots(backend))}
     seen: set[VersionId] = set()
     definitions: dict[VersionId, str] = {}
     reader = Reader(backend)
@@ -44,22 +44,6 @@ async def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
                 behind[previous] = where if where.startswith("before") else f"before {where}"
         wanted = {version: where for version, where in behind.items() if version not in seen}
     return found + await _definition_problems(backend, definitions)
-
-
-async def _starts(backend: Backend) -> dict[VersionId, str]:
-    """What must be there, and why."""
-    wanted: dict[VersionId, str] = {}
-    for record in await backend.records.list("deleted"):
-        for branch, head in record.value["heads"].items():
-            wanted[VersionId.parse(str(head))] = f"head {branch} of deleted {record.key}"
-    for record in await backend.records.list(CONFLICT):
-        for side in ("base", "mine"):
-            wanted[VersionId.parse(str(record.value[side]))] = f"{side} of conflict {record.key}"
-    for entry in await backend.index.list():
-        for record in await backend.records.list(f"tag {entry.key}"):
-            wanted.setdefault(VersionId.parse(str(record.value["version"])), f"tag {record.key}")
-        wanted.update({head: f"head {branch} of {entry.key}" for branch, head in entry.heads.items()})
-    return wanted
 
 
 async def _definition_problems(backend: Backend, wanted: dict[VersionId, str]) -> list[str]:

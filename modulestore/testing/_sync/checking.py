@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from modulestore._sync.conflicts import CONFLICT
 from modulestore._sync.ports import Backend
 from modulestore._sync.reading import Reader
+from modulestore._sync.roots import read_roots
 from modulestore._sync.waiting import closing
 from modulestore.errors import CorruptDocument, VersionNotFound
 from modulestore.keys import VersionId
@@ -24,7 +24,7 @@ def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
         tree: a block with several parents is wrong too (see `structure_problems`).
     """
     found: list[str] = []
-    wanted = _starts(backend)
+    wanted = {root.version: str(root) for root in reversed(read_roots(backend))}
     seen: set[VersionId] = set()
     definitions: dict[VersionId, str] = {}
     reader = Reader(backend)
@@ -45,22 +45,6 @@ def check_store(backend: Backend, *, tree: bool = True) -> list[str]:
                 behind[previous] = where if where.startswith("before") else f"before {where}"
         wanted = {version: where for version, where in behind.items() if version not in seen}
     return found + _definition_problems(backend, definitions)
-
-
-def _starts(backend: Backend) -> dict[VersionId, str]:
-    """What must be there, and why."""
-    wanted: dict[VersionId, str] = {}
-    for record in backend.records.list("deleted"):
-        for branch, head in record.value["heads"].items():
-            wanted[VersionId.parse(str(head))] = f"head {branch} of deleted {record.key}"
-    for record in backend.records.list(CONFLICT):
-        for side in ("base", "mine"):
-            wanted[VersionId.parse(str(record.value[side]))] = f"{side} of conflict {record.key}"
-    for entry in backend.index.list():
-        for record in backend.records.list(f"tag {entry.key}"):
-            wanted.setdefault(VersionId.parse(str(record.value["version"])), f"tag {record.key}")
-        wanted.update({head: f"head {branch} of {entry.key}" for branch, head in entry.heads.items()})
-    return wanted
 
 
 def _definition_problems(backend: Backend, wanted: dict[VersionId, str]) -> list[str]:

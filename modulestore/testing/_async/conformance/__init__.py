@@ -5,12 +5,15 @@ from modulestore.testing._async.conformance.documents import DefinitionTests, St
 from modulestore.testing._async.conformance.files import FileTests
 from modulestore.testing._async.conformance.index import IndexTests
 from modulestore.testing._async.conformance.records import RecordTests
+from modulestore.testing._async.conformance.upkeep import UpkeepTests
 from modulestore.testing._async.conformance.whole import WholeTests
 
 __all__ = ["AsyncBackendSuite", "SuiteBase"]
 
 
-class AsyncBackendSuite(IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, WholeTests):
+class AsyncBackendSuite(
+    IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, UpkeepTests, WholeTests
+):
     """The conformance suite: inherit from it, and say where a fresh database is and how it is opened.
 
     ::

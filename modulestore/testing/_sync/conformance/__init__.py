@@ -6,12 +6,15 @@ from modulestore.testing._sync.conformance.documents import DefinitionTests, Str
 from modulestore.testing._sync.conformance.files import FileTests
 from modulestore.testing._sync.conformance.index import IndexTests
 from modulestore.testing._sync.conformance.records import RecordTests
+from modulestore.testing._sync.conformance.upkeep import UpkeepTests
 from modulestore.testing._sync.conformance.whole import WholeTests
 
 __all__ = ["BackendSuite", "SuiteBase"]
 
 
-class BackendSuite(IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, WholeTests):
+class BackendSuite(
+    IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, UpkeepTests, WholeTests
+):
     """The conformance suite: inherit from it, and say where a fresh database is and how it is opened.
 
     ::
