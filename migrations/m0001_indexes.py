@@ -11,6 +11,7 @@ from modulestore.upkeep.steps import DatabaseIndex, Step
 
 STEP = Step(
     name="0001-indexes",
+    kind="indexes",
     what="make the database indexes that look-ups of courses, histories and files go by",
     why="a course is found by its key in one look-up and can be there only once; "
     "its history and its files are listed without a scan",

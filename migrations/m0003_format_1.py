@@ -9,6 +9,7 @@ from modulestore.upkeep.steps import Step
 
 STEP = Step(
     name="0003-format-1",
+    kind="format",
     what="store the structures of all versions in format 1, the documents of the Open edX platform",
     why="a platform can read them again; but every version takes a whole outline",
     schema=1,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from modulestore._async.ports import Backend
 from modulestore._async.reading import Reader, find_head, head_as_of
 from modulestore.errors import InvalidInput
-from modulestore.keys import ContextKey, VersionId, as_course_key
+from modulestore.keys import ContextKey, CourseKey, VersionId, as_course_key
 
 __all__ = ["Wanted", "find_wanted"]
 
@@ -52,4 +52,13 @@ async def find_wanted(
         if as_of.tzinfo is None:
             raise InvalidInput("as_of needs a time zone", place=str(course_key))
         head = await head_as_of(backend, head, as_of)
-    return Wanted(entry.key, name, head)
+    return Wanted(_in_style_of(course_key, entry.key), name, head)
+
+
+def _in_style_of(asked: ContextKey, stored: ContextKey) -> ContextKey:
+    """The key of a course as the caller writes keys: the index does not say in which style it is written, and
+    links, enrolments and files of old courses hold old-style keys.
+    """
+    if asked.deprecated and isinstance(stored, CourseKey):
+        return CourseKey(stored.org, stored.course, stored.run, deprecated=True)
+    return stored

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from modulestore import Conversion
+from modulestore import Conversion, DraftConversion, Problem, Store, connect
 from modulestore.cli.output import counted, print_json, progress_bar
-from modulestore.cli.settings import Json, open_store
+from modulestore.cli.settings import Author, Json, as_author, open_store
+from modulestore.errors import InvalidInput
 from modulestore.formats.structures import Schema
-from modulestore.upkeep.steps import Step
+from modulestore.upkeep.draft_courses import ConvertedCourse
+from modulestore.upkeep.steps import StepStatus
 
 __all__ = ["upgrade"]
 
@@ -29,45 +34,99 @@ def upgrade(
             help="Convert every version to this stored format: 1, the platform's; 2, our own.",
         ),
     ] = None,
+    draft_courses: Annotated[
+        bool,
+        typer.Option(
+            "--draft-courses",
+            help="Make the courses of the older store, one document per block, courses here.",
+        ),
+    ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="URL", help="With --draft-courses: the database that has the older store."
+        ),
+    ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="OLD=NEW", help="With --draft-courses: another key for a course; repeatable."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="OLD", help="With --draft-courses: this course and no other; repeatable."
+        ),
+    ] = None,
+    author: Author = "-1",
     json: Json = False,
 ) -> int:
-    """Bring an existing database up to date: make the indexes that it lacks, or convert its versions.
+    """Bring an existing database up to date: make the indexes that it lacks, or convert what is in it.
 
-    A conversion is done only when it is asked for. Others may read and write meanwhile. Exit code 6 if
-    versions were left as they are.
+    Without a conversion that is asked for, every migration step is listed, with what was done and why not
+    more. Others may read and write meanwhile. Exit code 6 if something was left as it is or worked around.
 
     \b
     modulestore upgrade --plan
     modulestore upgrade --format 2
+    modulestore upgrade --draft-courses --key Org/Course/Run=course-v1:Org+Course+Run
     """
+    if not draft_courses and (source or keys or only):
+        raise InvalidInput("--from, --key and --only go with --draft-courses")
+    if draft_courses and to_format is not None:
+        raise InvalidInput("--draft-courses and --format are two conversions", hint="do one after the other")
     if to_format is not None:
         return _convert(context, 1 if to_format == 1 else 2, plan, json)
+    if draft_courses:
+        pairs = dict(map(_pair, keys or ()))
+        return _convert_courses(context, source, pairs, only or (), as_author(author), plan, json)
     with open_store(context) as store:
-        steps = store.pending_upgrade() if plan else store.upgrade()
-        conversions = store.possible_conversions()
-    state = "to do" if plan else "done"
+        done = {} if plan else {pending.step.name: pending.indexes for pending in store.upgrade()}
+        steps = store.upgrade_steps()
     if json:
-        print_json(
-            [
-                *({**_shown(pending.step), "state": state, "indexes": pending.indexes} for pending in steps),
-                *({**_shown(step), "state": "not asked for", "format": step.schema} for step in conversions),
-            ]
-        )
+        print_json([_shown(_now(status, done)) for status in steps])
         return 0
-    for pending in steps:
-        print(f"{state}: {pending.step.name}: {pending.step.what}")
-        print("".join(f"  {name}\n" for name in pending.indexes), end="")
-    if not steps:
-        print("nothing to do")
-    for step in conversions:
-        print(f"not asked for: {step.name}: {step.what}")
-        print(f"  {step.why}")
-        print(f"  {context.obj.command} upgrade --format {step.schema}")
+    for status in steps:
+        _print_step(_now(status, done), context.obj.command)
     return 0
 
 
-def _shown(step: Step) -> dict[str, Any]:
-    return {"name": step.name, "what": step.what, "why": step.why}
+def _now(status: StepStatus, done: Mapping[str, tuple[str, ...]]) -> StepStatus:
+    """The step as it stands after those that were done, with the names of the indexes that were made."""
+    made = done.get(status.step.name)
+    if made is None:
+        return status
+    return replace(status, state="done", reason="what was missing was made", indexes=made)
+
+
+def _shown(status: StepStatus) -> dict[str, Any]:
+    step = status.step
+    shown: dict[str, Any] = {
+        "name": step.name,
+        "what": step.what,
+        "why": step.why,
+        "kind": step.kind,
+        "state": status.state,
+        "reason": status.reason,
+    }
+    if step.kind == "indexes":
+        shown["indexes"] = status.indexes
+    if step.schema is not None:
+        shown["format"] = step.schema
+    if status.request is not None:
+        shown["request"] = status.request
+    return shown
+
+
+def _print_step(status: StepStatus, command: str) -> None:
+    step = status.step
+    print(f"{status.state}: {step.name}: {step.what}")
+    print(f"  {status.reason}")
+    print("".join(f"  {name}\n" for name in status.indexes), end="")
+    if status.request is not None:
+        print(f"  {step.why}")
+        print(f"  {command} upgrade {status.request}")
 
 
 def _convert(context: typer.Context, schema: Schema, plan: bool, json: bool) -> int:
@@ -89,3 +148,64 @@ def _print_conversion(done: Conversion, plan: bool) -> None:
     print(f"\n{done.already:,} had it already" if done.already else "")
     for left in done.left:
         print(f"left as it is: {left.version}: {left.reason}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise InvalidInput(
+            f"--key {text!r} is not OLD=NEW", hint="for example Org/Course/Run=course-v1:Org+Course+Run"
+        )
+    return old, new
+
+
+def _convert_courses(
+    context: typer.Context,
+    source: str | None,
+    keys: dict[str, str],
+    only: Sequence[str],
+    author: int | str,
+    plan: bool,
+    json: bool,
+) -> int:
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(context))
+        other: Store | None = None
+        if source is not None:
+            other = stack.enter_context(connect(source, must_exist=True))
+        progress = stack.enter_context(progress_bar())
+        done = store.convert_old_courses(
+            source=other, keys=keys, only=only, author=author, dry_run=plan, progress=progress
+        )
+    if json:
+        print_json(done)
+    else:
+        _print_courses(done)
+    return 0 if done.flawless else _PROBLEMS
+
+
+def _print_courses(done: DraftConversion) -> None:
+    if not done.courses:
+        print("there are no courses in the older store")
+    for course in done.courses:
+        print(f"{course.state}: {course.source}", end="")
+        print("" if course.key is None or str(course.key) == course.source else f" as {course.key}", end="")
+        print(f": {_amounts(course)}" if course.reason is None else f": {course.reason}")
+        _print_problems(course.problems)
+    if done.problems:
+        print("with no course:")
+        _print_problems(done.problems)
+
+
+def _amounts(course: ConvertedCourse) -> str:
+    if course.state == "already":
+        return "its documents are as they were then"
+    amounts = [counted(course.blocks, "block"), f"{course.detached} outside the tree"]
+    amounts += [counted(course.drafts, "draft"), counted(course.definitions, "definition")]
+    amounts += [counted(course.files, "file")] if course.files else []
+    return ", ".join(amounts)
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        print(f"  {problem.place}: {problem.message}: {problem.action}")

@@ -47,7 +47,7 @@ def decode_entry(document: Mapping[str, Any]) -> IndexEntry:
         versions = document["versions"]
         key: CourseKey | LibraryKey
         is_library = run == _LIBRARY_RUN and (not versions or "library" in versions)
-        key = LibraryKey(org, course) if is_library else CourseKey(org, course, run)
+        key = LibraryKey(org, course) if is_library else _course_key(org, course, run)
         return IndexEntry(
             id=to_version_id(document["_id"]),
             key=key,
@@ -61,3 +61,9 @@ def decode_entry(document: Mapping[str, Any]) -> IndexEntry:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise corrupt("index entry", document.get("_id"), error) from error
+
+
+def _course_key(org: str, course: str, run: str) -> CourseKey:
+    """The key of a course. The index has the names only; a name with ``%`` is one of an old-style key."""
+    names = (org, course, run)
+    return CourseKey(*names, deprecated=any("%" in name for name in names))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modulestore.olx.dates import parse_date
+from modulestore.model.dates import parse_date
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.loader import Loader
 from modulestore.olx.xml import Element, Malformed, children_of

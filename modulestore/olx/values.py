@@ -13,8 +13,8 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from modulestore.model.dates import from_epoch, parse_date, parse_time
 from modulestore.model.fields import Kind
-from modulestore.olx.dates import from_epoch, parse_date, parse_time
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.yamltext import NotYAML, parse_yaml
 

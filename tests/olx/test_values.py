@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modulestore.model.dates import parse_date
 from modulestore.model.fields import Kind
-from modulestore.olx.dates import parse_date
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.values import classic_value, native_value, pure_value
 from modulestore.olx.yamltext import NotYAML, parse_yaml

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from modulestore.upkeep.migrations import load_steps
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -42,7 +44,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_in_it(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"modulestore/py.typed", "modulestore/_sync/store.py", "modulestore/testing/__init__.py"} <= names
-    assert "modulestore/migrations/m0001_indexes.py" in names, "the migration steps ship with the package"
+    steps = {f"modulestore/migrations/{file.name}" for file in (ROOT / "migrations").glob("m[0-9]*.py")}
+    assert len(steps) >= 4
+    assert steps <= names, "the migration steps ship with the package"
     outside = {name for name in names if not name.startswith("modulestore")}
     assert not outside, "no tests, tools or samples"
 
@@ -77,4 +81,7 @@ store.close()
     file, blocks, steps = json.loads(shown.stdout)
     assert file.startswith(packages)
     assert blocks > 40
-    assert steps == ["0001-indexes", "0002-format-2", "0003-format-1"]
+    assert steps == [step.name for step in load_steps()], "those of the checkout"
+    assert [name.partition("-")[0] for name in steps] == [
+        f"{number:04}" for number in range(1, len(steps) + 1)
+    ]

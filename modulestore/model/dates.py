@@ -1,4 +1,4 @@
-"""Moments and durations, in the spellings that archives have."""
+"""Moments and durations, in the spellings that archives and old documents have."""
 
 from __future__ import annotations
 
