@@ -18,7 +18,10 @@ __all__ = ["import_"]
 def import_(
     context: typer.Context,
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A .tar.gz, or a folder with course.xml or library.xml.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A .tar.gz, a folder with course.xml or library.xml, or a bundle."
+        ),
     ],
     key: Annotated[
         str | None, typer.Option(help="Import under this key, not the one in the archive.")
@@ -32,10 +35,11 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be.")] = False,
     json: Json = False,
 ) -> None:
-    """Import a course or library archive, whole or not at all.
+    """Import a course or library archive, or restore a bundle, whole or not at all.
 
     \b
     modulestore import course.tar.gz --author ana
+    modulestore import ms101.bundle
     """
     with open_store(context) as store, progress_bar() as progress:
         report = store.import_course(

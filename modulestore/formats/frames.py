@@ -53,6 +53,11 @@ class Frame:
         """Bytes of the whole frame."""
         return len(self._bytes)
 
+    @property
+    def unpacked(self) -> int:
+        """Bytes that all sections have together once they are unpacked, as the frame says."""
+        return sum(size for _, _, size in self._places)
+
     def section(self, number: int) -> bytes:
         """The bytes of a section.
 
