@@ -25,6 +25,7 @@ from modulestore._sync.editing import EditSession
 from modulestore._sync.store import Store
 from modulestore.errors import ModuleStoreError
 from modulestore.keys import AssetKey, BlockKey, CourseKey, LibraryKey, UsageKey, VersionId
+from modulestore.model.bundle import BundleReport, RestoreReport
 from modulestore.model.commit import BranchMove, Commit
 from modulestore.model.conflict import KeptConflict
 from modulestore.model.course import Block, Course
@@ -52,7 +53,10 @@ from modulestore.model.views import (
     User,
     ViewBlock,
 )
+from modulestore.upkeep.checking import CheckReport, RepairReport
 from modulestore.upkeep.conversion import Conversion
+from modulestore.upkeep.draft_courses import DraftConversion
+from modulestore.upkeep.statistics import Statistics
 
 __all__ = [
     "AssetKey",
@@ -63,7 +67,9 @@ __all__ = [
     "BlockKey",
     "BlockVersion",
     "BranchMove",
+    "BundleReport",
     "Change",
+    "CheckReport",
     "Collector",
     "Commit",
     "ConflictItem",
@@ -74,6 +80,7 @@ __all__ = [
     "CourseSummary",
     "CourseView",
     "Diff",
+    "DraftConversion",
     "EditSession",
     "EffectiveField",
     "GradableCounts",
@@ -87,9 +94,12 @@ __all__ = [
     "Preview",
     "Problem",
     "ProgressCallback",
+    "RepairReport",
     "Resolved",
+    "RestoreReport",
     "StaffOnly",
     "StartDates",
+    "Statistics",
     "Store",
     "Transformer",
     "UsageKey",

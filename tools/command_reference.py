@@ -32,7 +32,7 @@ error is `{"error": {"type", "message", "place", "hint"}}` there.
 | 3 | not found |
 | 4 | conflict: somebody else was first |
 | 5 | storage unavailable or full |
-| 6 | problems found (`import --strict`, versions left by `upgrade --format`) |
+| 6 | problems found (`check`, `import --strict`, what `upgrade` left or worked around) |
 """
 
 

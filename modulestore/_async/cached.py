@@ -54,6 +54,7 @@ class _Backend(Backend):
         self.files = backend.files
         self.records = backend.records
         self.max_document = backend.max_document
+        self.old_store = backend.old_store
 
     async def now(self) -> datetime:
         return await self._backend.now()
@@ -153,6 +154,12 @@ class _Structures(_Cached[Structures], Structures):
 
     async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
         return await self._inner.references(ids)
+
+    async def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        return await self._inner.faulty_headers(ids)
+
+    async def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return await self._inner.restore_headers(ids)
 
     async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return await self._inner.sizes(ids)

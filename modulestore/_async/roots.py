@@ -18,7 +18,7 @@ from modulestore.errors import CorruptDocument, InvalidKey
 from modulestore.keys import VersionId
 from modulestore.upkeep.roots import Root, RootKind
 
-__all__ = ["read_roots"]
+__all__ = ["read_roots", "roots_of"]
 
 
 async def read_roots(backend: Backend) -> list[Root]:
@@ -44,6 +44,22 @@ async def read_roots(backend: Backend) -> list[Root]:
         for branch, head in entry.heads.items()
     }
     return [*heads, *kept]
+
+
+def roots_of(record: Record) -> list[Root]:
+    """The roots that a record is; none of one that refers to no structure.
+
+    Raises:
+        CorruptDocument: it cannot be read.
+    """
+    if record.kind.startswith(TAG):
+        return [_tag(record)]
+    kinds = {CONFLICT: _conflict, CLAIM: _claim, DELETED: _deleted}
+    try:
+        return list(kinds[record.kind](record)) if record.kind in kinds else []
+    except (KeyError, TypeError, AttributeError) as error:
+        place = f"record {record.kind}/{record.key}"
+        raise CorruptDocument(f"unreadable record: {error!r}", place=place) from error
 
 
 def _each(roots: Callable[[Record], Iterator[Root]], records: Iterable[Record]) -> Iterator[Root]:

@@ -8,13 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from modulestore._async.bundling import BundlingStore
 from modulestore._async.catalog import CatalogStore
+from modulestore._async.checking import CheckingStore
 from modulestore._async.converting import ConvertingStore
+from modulestore._async.draft_courses import DraftCoursesStore
 from modulestore._async.finding import find_wanted
 from modulestore._async.importing import Importer
 from modulestore._async.libraries import LibraryStore
 from modulestore._async.preparing import apply_steps, pending_steps
 from modulestore._async.publishing import PublishingStore
+from modulestore._async.statistics import StatisticsStore
+from modulestore._async.upgrading import UpgradingStore
 from modulestore._async.versions import VersionStore
 from modulestore._async.views import ViewStore
 from modulestore._async.waiting import run_blocking
@@ -22,12 +27,25 @@ from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
 from modulestore.model.values import Author, Progress
+from modulestore.storage.bundle_reading import is_bundle
 from modulestore.upkeep.steps import PendingStep
 
 __all__ = ["AsyncStore"]
 
 
-class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore, ConvertingStore):
+class AsyncStore(
+    BundlingStore,
+    StatisticsStore,
+    VersionStore,
+    PublishingStore,
+    LibraryStore,
+    CatalogStore,
+    ViewStore,
+    ConvertingStore,
+    CheckingStore,
+    DraftCoursesStore,
+    UpgradingStore,
+):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -112,6 +130,8 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, View
     ) -> ImportReport:
         """Store a course or library from an archive (``.tar.gz`` or a folder), whole or not at all.
 
+        A bundle is restored, under the ids that are in it: see `restore_bundle`, also for errors.
+
         Into an existing course it replaces both heads: blocks that the archive lacks leave them, and stay in
         history. What is equal to what is there is shared with it; an archive that changes nothing makes no
         version.
@@ -131,11 +151,16 @@ class AsyncStore(VersionStore, PublishingStore, LibraryStore, CatalogStore, View
             StorageUnavailable, StorageFull, CommitUnknown: the database failed; only after the last may it
             have been done.
         """
+        if await run_blocking(is_bundle, Path(path)):
+            restored = await self.restore_bundle(
+                path, key=key, author=author, dry_run=dry_run, progress=progress
+            )
+            return restored.as_import()
         importer = Importer(
             backend=self._backend,
             reader=self._reader,
             author=author,
-            rules=self._rules,
+            guard=self._guard,
             now=self._now,
             ids=self._ids,
             progress=progress or (lambda what, done, total: None),

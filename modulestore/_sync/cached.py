@@ -55,6 +55,7 @@ class _Backend(Backend):
         self.files = backend.files
         self.records = backend.records
         self.max_document = backend.max_document
+        self.old_store = backend.old_store
 
     def now(self) -> datetime:
         return self._backend.now()
@@ -154,6 +155,12 @@ class _Structures(_Cached[Structures], Structures):
 
     def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
         return self._inner.references(ids)
+
+    def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        return self._inner.faulty_headers(ids)
+
+    def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return self._inner.restore_headers(ids)
 
     def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return self._inner.sizes(ids)

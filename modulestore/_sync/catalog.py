@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from modulestore._sync.committing import delete_entry, insert_entry
+from modulestore._sync.guarding import Written
 from modulestore._sync.ports import Record
 from modulestore._sync.preparing import prepare_write
 from modulestore._sync.reading import find_entry
@@ -114,12 +115,13 @@ class CatalogStore(StoreBase):
 
     def _create(self, key: ContextKey, author: Author, make: Callable[[], NewCourse]) -> IndexEntry:
         self._free(key)
-        schema = prepare_write(self._backend, author, self._rules)
+        schema = self._guard.schema(self._backend, author)
         new = make()
         definitions, structures = _encoded(new, schema)
         with self._backend.group() as group:
             group.definitions.put_many(definitions)
             group.structures.put_many(structures)
+            self._guard.expect(group, schema, Written.of(structures, definitions.keys()))
             insert_entry(group, new.entry)
         return new.entry
 
@@ -140,7 +142,7 @@ class CatalogStore(StoreBase):
         key = self._free(as_course_key(target))
         if not isinstance(key, CourseKey) or isinstance(there.key, LibraryKey):
             raise InvalidKey("only courses are run again", place=str(key))
-        schema = prepare_write(self._backend, author, self._rules)
+        schema = self._guard.schema(self._backend, author)
         fields = _titled(title)
         structures, contents = self._sources(there) if fields else ({}, {})
         new = rerun(
@@ -160,7 +162,10 @@ class CatalogStore(StoreBase):
             "on": new.entry.edited_on,
         }
         definitions, encoded = _encoded(new, schema)
-        Rerun(self._backend, there.key, new.entry, definitions, encoded, provenance).write()
+        rerun_ = Rerun(
+            self._backend, there.key, new.entry, definitions, encoded, provenance, self._guard, schema
+        )
+        rerun_.write()
         return new.entry
 
     def _sources(self, entry: IndexEntry) -> tuple[dict[str, Structure], dict[VersionId, Definition]]:
@@ -214,12 +219,20 @@ class CatalogStore(StoreBase):
         # one course the later heads, since the other is what a delete that failed has left.
         record = max(records, key=_deleted_when)
         entry = _from_record(course_key, record.value)
+        # As ours: a pruning for which this course has been deleted long enough takes away what it has read.
+        if not self._backend.records.swap(record, {**record.value, "taken_back_by": author}):
+            raise CourseNotFound(f"course {course_key} was pruned, or taken back by somebody else")
         insert_entry(self._backend, entry)
         with suppress(StorageError):  # the course is back: a note that stays does no harm
             for record in records:
                 if record.value["id"] == str(entry.id):  # also what a delete that failed has left
-                    self._backend.records.delete(record)
+                    self._forget(record)
         return entry
+
+    def _forget(self, record: Record) -> None:
+        there = self._backend.records.get(record.kind, record.key)
+        if there is not None:
+            self._backend.records.delete(there)
 
     def _free(self, key: ContextKey) -> ContextKey:
         """The key, if no course has it.

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modulestore._sync.commits import Committer
-from modulestore._sync.preparing import prepare_write
-from modulestore.errors import EditConflict, NotFound
+from modulestore._sync.guarding import Lost, Written
+from modulestore._sync.waiting import back_off
+from modulestore.errors import EditConflict, NotFound, VersionNotFound
 from modulestore.formats.definitions import encode_definition
 from modulestore.formats.structures import encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
@@ -89,15 +90,24 @@ class Conflicts:
 
     def keep_version(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
         """Store a version that no branch points to."""
-        backend = self._committer.backend
-        author = structure.header.edited_by
-        schema = prepare_write(backend, author, self._committer.rules)
-        document, _ = encode_structure(structure, schema)
-        with backend.group() as group:
-            group.definitions.put_many(
-                {version: encode_definition(definition) for version, definition in definitions.items()}
-            )
-            group.structures.put_many({structure.id: document})
+        committer = self._committer
+        contents = {version: encode_definition(definition) for version, definition in definitions.items()}
+        attempt = 0
+        while True:
+            schema = committer.guard.schema(committer.backend, structure.header.edited_by)
+            documents = {structure.id: encode_structure(structure, schema).document}
+            try:
+                with committer.backend.group() as group:
+                    group.definitions.put_many(contents)
+                    group.structures.put_many(documents)
+                    committer.guard.expect(group, schema, Written.of(documents, contents.keys()))
+            except Lost as lost:
+                committer.backend.structures.delete_many(documents)
+                structure = structure.stored_as(None) if lost.whole else structure
+                back_off(attempt)
+                attempt += 1
+            else:
+                return
 
     def _keep(
         self,
@@ -129,6 +139,11 @@ class Conflicts:
             there = records.get(CONFLICT, kept.id)
             if there is not None and records.swap(there, kept.as_record()):
                 break
+        try:
+            self._committer.guard.expect_version(self._committer.backend, base.id)
+        except VersionNotFound:
+            # Pruned while its author was at work: the conflict cannot be decided without it.
+            self.keep_version(base.stored_as(None), {})
         return kept
 
     def find(self, conflict_id: str) -> KeptConflict:

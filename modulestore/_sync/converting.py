@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
 
+from modulestore._sync.guarding import Guard
 from modulestore._sync.ports import Backend, Record
 from modulestore._sync.preparing import WriteRules, conversion_steps, prepare_write, set_format
 from modulestore._sync.store_base import StoreBase
@@ -71,7 +72,7 @@ class ConvertingStore(StoreBase):
         if schema not in get_args(Schema):
             raise InvalidInput(f"there is no stored format {schema!r}", hint="1 or 2")
         quiet: Progress = lambda what, done, total: None  # noqa: E731
-        converter = _Converter(self._backend, self._rules, schema, progress or quiet)
+        converter = _Converter(self._backend, self._rules, self._guard, schema, progress or quiet)
         return converter.plan() if dry_run else converter.run()
 
     def possible_conversions(self) -> list[Step]:
@@ -84,8 +85,11 @@ class ConvertingStore(StoreBase):
 class _Converter:
     """One conversion of one database."""
 
-    def __init__(self, backend: Backend, rules: WriteRules, schema: Schema, progress: Progress) -> None:
+    def __init__(
+        self, backend: Backend, rules: WriteRules, guard: Guard, schema: Schema, progress: Progress
+    ) -> None:
         self._backend = backend
+        self._guard = guard
         self._database = backend.past_cache()
         self._limit = backend.max_document
         self._rules = rules
@@ -137,11 +141,22 @@ class _Converter:
                 stored = group.structures.get_many(made)
                 done = {version: made[version] for version, there in stored.items() if there == made[version]}
                 self._again.update(stored.keys() - done.keys())
+            if groundless := self._groundless(group, done):
+                group.structures.replace_many({version: documents[version] for version in groundless})
+                self._again.update(groundless)
+                self._memory = Memory()  # has what is there no more
+                done = {version: one for version, one in done.items() if version not in groundless}
             self._count(documents, done)
             value = self._as_record()
             if not group.records.swap(claim, value):
                 raise _overtaken()
         return replace(claim, revision=claim.revision + 1, value=value)
+
+    def _groundless(self, group: Backend, made: Mapping[VersionId, bytes]) -> list[VersionId]:
+        """Those that were stored on versions which pruning has taken, or is taking, meanwhile."""
+        bases = {version: set(built_on(document)) for version, document in made.items()}
+        gone = self._guard.gone(group, set().union(*bases.values()))
+        return [version for version, below in bases.items() if not gone.isdisjoint(below)]
 
     def _converted(self, documents: Mapping[VersionId, bytes]) -> dict[VersionId, bytes]:
         """Those documents that are in the other format, in this one; those that cannot be are noted."""

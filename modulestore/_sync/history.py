@@ -155,12 +155,18 @@ class HistoryStore(StoreBase):
         self._reader.structures([found])
         prepare_write(self._backend, author, self._rules)
         value = {"version": str(found), "author": author, "created_on": self._now()}
-        if not self._backend.records.put_if_absent(tag_kind(entry.key), name, value):
-            there = self._backend.records.get(tag_kind(entry.key), name)
-            if there is None or there.value["version"] != str(found):
-                raise Conflict(
-                    f"another version is tagged {name!r}", place=str(entry.key), hint="choose another name"
-                )
+        is_new = self._backend.records.put_if_absent(tag_kind(entry.key), name, value)
+        there = self._backend.records.get(tag_kind(entry.key), name)
+        if there is None or there.value["version"] != str(found):
+            raise Conflict(
+                f"another version is tagged {name!r}", place=str(entry.key), hint="choose another name"
+            )
+        try:
+            self._guard.expect_version(self._backend, found)
+        except VersionNotFound:
+            if is_new:
+                self._backend.records.delete(there)
+            raise
         return found
 
     def untag(self, key: object, name: str) -> bool:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modulestore._sync.committing import insert_entry, swap_heads
+from modulestore._sync.guarding import Guard, Written
 from modulestore._sync.ports import Backend, Files
-from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.reading import Reader
 from modulestore._sync.waiting import run_blocking
 from modulestore.errors import CommitUnknown, CourseExists, HeadMoved, ModuleStoreError, ProblemsFound
@@ -57,7 +57,7 @@ class Importer:
     backend: Backend
     reader: Reader
     author: Author
-    rules: WriteRules
+    guard: Guard
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     progress: Progress
@@ -85,7 +85,7 @@ class Importer:
             changed = bool(uploads) or not plan.changes_nothing
             if not changed or dry_run:
                 return report(plan, plain, changed=changed)
-            schema = prepare_write(self.backend, self.author, self.rules)
+            schema = self.guard.schema(self.backend, self.author)
             try:
                 self._write(plan, schema, uploads, tree)
             except (HeadMoved, CourseExists) as error:
@@ -136,6 +136,7 @@ class Importer:
                     written.files.extend(upload.file for upload in batch if not upload.replaces)
                     _send(group.files, batch, tree)
                     done += len(batch)
+                self.guard.expect(group, schema, Written.of(written.structures, written.definitions.keys()))
                 reached = True
                 _make_visible(group, plan)
                 visible = True

@@ -21,13 +21,13 @@ from typing import Any, BinaryIO
 from modulestore._sync.waiting import Stream
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.files import CourseFile
-from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.upkeep.steps import DatabaseIndex
 
-__all__ = ["Backend", "Definitions", "Files", "Index", "Record", "Records", "Structures"]
+__all__ = ["Backend", "Definitions", "Files", "Index", "OldStore", "Record", "Records", "Structures"]
 
 
 class Index(ABC):
@@ -42,7 +42,17 @@ class Index(ABC):
 
     @abstractmethod
     def list(self) -> list[IndexEntry]:
-        """Every entry, sorted by org, course, run."""
+        """Every entry, sorted by org, course, run.
+
+        Raises:
+            CorruptDocument: one of them cannot be read.
+        """
+
+    @abstractmethod
+    def list_readable(self) -> tuple[Sequence[IndexEntry], Sequence[FaultyEntry]]:
+        """Every entry that can be read, sorted as `list` does, and what is wrong with the others, and with
+        those that are found under other names than they have. One round trip.
+        """
 
     @abstractmethod
     def insert(self, entry: IndexEntry) -> None:
@@ -128,6 +138,20 @@ class Structures(ABC):
 
         Raises:
             CorruptDocument: one of them cannot be read.
+        """
+
+    @abstractmethod
+    def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        """Which of these structures `headers` fails on, or gives something else of than their documents say;
+        what is wrong with them. One round trip.
+        """
+
+    @abstractmethod
+    def restore_headers(self, ids: Collection[VersionId]) -> int:
+        """Let `headers` give what the documents of these structures say; how many it gave something else of.
+
+        A document that cannot be read is left alone. Nothing to do for a backend that keeps headers in the
+        documents only.
         """
 
     @abstractmethod
@@ -217,6 +241,29 @@ class Files(ABC):
     def delete(self, key: AssetKey) -> bool:
         """Remove a file; whether it was there."""
 
+    @abstractmethod
+    def problems(
+        self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
+    ) -> Stream[FilesChecked]:
+        """What is wrong with the files of a course, or of all courses: of each, whether it can be read, and
+        whether its bytes are all there.
+
+        Args:
+            deep: read all bytes too, and compare them with the digests.
+            batch: files that are looked at together.
+        """
+
+    @abstractmethod
+    def leftovers(self, before: datetime, *, batch: int = 1000) -> Stream[Sequence[Leftover]]:
+        """Bytes that no file needs any more, and that none has needed since ``before``."""
+
+    @abstractmethod
+    def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
+        """Remove leftovers that still are such, each looked at again in the same step; bytes that are free.
+
+        Names that stand for nothing, or for what is needed again, are passed over.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -261,10 +308,23 @@ class Records(ABC):
         """Remove a record if its revision is still that of ``record``; whether it was."""
 
 
+class OldStore(ABC):
+    """The platform's older store, one document per block: only read, never changed."""
+
+    @abstractmethod
+    def courses(self) -> list[bytes]:
+        """The documents of course blocks, of each no more than its ``_id``."""
+
+    @abstractmethod
+    def blocks(self, org: str, course: str, *, batch: int = 1000) -> Stream[Sequence[bytes]]:
+        """The documents of all blocks of an organisation and course number, in any order, in batches."""
+
+
 class Backend(ABC):
     """A database: the five ports, and what concerns it as a whole.
 
     Attributes:
+        old_store: the platform's older store in the same database; None where there can be none.
         max_document: bytes that one document may have.
     """
 
@@ -274,6 +334,7 @@ class Backend(ABC):
     files: Files
     records: Records
     max_document: int
+    old_store: OldStore | None = None
 
     @abstractmethod
     def now(self) -> datetime:
@@ -281,7 +342,9 @@ class Backend(ABC):
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether there is no index entry, structure or definition. Creates nothing."""
+        """Whether there is no index entry, structure or definition, nor a block of the older store. Creates
+        nothing.
+        """
 
     @abstractmethod
     def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:

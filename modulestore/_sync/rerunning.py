@@ -18,9 +18,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 
 from modulestore._sync.committing import insert_entry
+from modulestore._sync.guarding import Guard, Written
 from modulestore._sync.ports import Backend, Record
 from modulestore._sync.waiting import closing
 from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStoreError, StorageError
+from modulestore.formats.structures import Schema
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.index import IndexEntry
 
@@ -41,6 +43,8 @@ class Rerun:
         entry: of the new course.
         definitions, structures: what it does not share with the source, encoded.
         provenance: where it comes from.
+        guard: sees to it that what it shares with the source stays.
+        schema: the format that ``structures`` are in.
     """
 
     backend: Backend
@@ -49,6 +53,8 @@ class Rerun:
     definitions: Mapping[VersionId, bytes]
     structures: Mapping[VersionId, bytes]
     provenance: Mapping[str, Any]
+    guard: Guard
+    schema: Schema
     _copied: list[AssetKey] = field(default_factory=list, init=False)
 
     def write(self) -> None:
@@ -57,6 +63,7 @@ class Rerun:
         Raises:
             CourseExists: there is such a course now.
             Conflict: somebody else has begun to make it.
+            VersionNotFound: the source was edited meanwhile, and what it was is being pruned.
             CommitUnknown: the database went away, and did not come back to be asked.
         """
         # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
@@ -70,6 +77,10 @@ class Rerun:
                 # With the entry's id: what a re-run that failed leaves is no other one's.
                 name = f"{self.entry.key} {self.entry.id}"
                 group.records.put_if_absent(_PROVENANCE, name, self.provenance)
+                written = Written.of(self.structures, self.definitions.keys())
+                self.guard.expect(group, self.schema, written)
+                for head in self.entry.heads.values():
+                    self.guard.expect_version(group, head)
                 self._expect_alone(group)
                 reached = True
                 insert_entry(group, self.entry)

@@ -9,13 +9,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from modulestore._sync.bundling import BundlingStore
 from modulestore._sync.catalog import CatalogStore
+from modulestore._sync.checking import CheckingStore
 from modulestore._sync.converting import ConvertingStore
+from modulestore._sync.draft_courses import DraftCoursesStore
 from modulestore._sync.finding import find_wanted
 from modulestore._sync.importing import Importer
 from modulestore._sync.libraries import LibraryStore
 from modulestore._sync.preparing import apply_steps, pending_steps
 from modulestore._sync.publishing import PublishingStore
+from modulestore._sync.statistics import StatisticsStore
+from modulestore._sync.upgrading import UpgradingStore
 from modulestore._sync.versions import VersionStore
 from modulestore._sync.views import ViewStore
 from modulestore._sync.waiting import run_blocking
@@ -23,12 +28,25 @@ from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
 from modulestore.model.values import Author, Progress
+from modulestore.storage.bundle_reading import is_bundle
 from modulestore.upkeep.steps import PendingStep
 
 __all__ = ["Store"]
 
 
-class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore, ConvertingStore):
+class Store(
+    BundlingStore,
+    StatisticsStore,
+    VersionStore,
+    PublishingStore,
+    LibraryStore,
+    CatalogStore,
+    ViewStore,
+    ConvertingStore,
+    CheckingStore,
+    DraftCoursesStore,
+    UpgradingStore,
+):
     """Courses and libraries in one database.
 
     Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
@@ -113,6 +131,8 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore
     ) -> ImportReport:
         """Store a course or library from an archive (``.tar.gz`` or a folder), whole or not at all.
 
+        A bundle is restored, under the ids that are in it: see `restore_bundle`, also for errors.
+
         Into an existing course it replaces both heads: blocks that the archive lacks leave them, and stay in
         history. What is equal to what is there is shared with it; an archive that changes nothing makes no
         version.
@@ -132,11 +152,14 @@ class Store(VersionStore, PublishingStore, LibraryStore, CatalogStore, ViewStore
             StorageUnavailable, StorageFull, CommitUnknown: the database failed; only after the last may it
             have been done.
         """
+        if run_blocking(is_bundle, Path(path)):
+            restored = self.restore_bundle(path, key=key, author=author, dry_run=dry_run, progress=progress)
+            return restored.as_import()
         importer = Importer(
             backend=self._backend,
             reader=self._reader,
             author=author,
-            rules=self._rules,
+            guard=self._guard,
             now=self._now,
             ids=self._ids,
             progress=progress or (lambda what, done, total: None),

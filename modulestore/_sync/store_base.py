@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from modulestore._sync.collected import Collected
 from modulestore._sync.commits import Committer
+from modulestore._sync.guarding import Guard
 from modulestore._sync.ports import Backend
 from modulestore._sync.preparing import WriteRules
 from modulestore._sync.reading import Reader
@@ -56,7 +57,8 @@ class StoreBase:
         self._collected = Collected(self._reader, cache)
         self._clock = now or (lambda: datetime.now(UTC))
         self._ids = ids or iter(new_version_id, None)
-        self._committer = Committer(backend, self._reader, self._rules, self._now, self._ids, observe=told)
+        self._guard = Guard(self._rules)
+        self._committer = Committer(backend, self._reader, self._guard, self._now, self._ids, observe=told)
 
     def _now(self) -> datetime:
         now = self._clock().astimezone(UTC)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
-from modulestore._sync.ports import Backend, Definitions, Files, Index, Record, Records, Structures
+from modulestore._sync.ports import Backend, Definitions, Files, Index, OldStore, Record, Records, Structures
 from modulestore._sync.waiting import Call, Stream, closing
 from modulestore.errors import ReadOnlyStore
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.files import CourseFile
-from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.upkeep.steps import DatabaseIndex
@@ -35,6 +35,7 @@ WRITES = frozenset(
         "definitions.delete_many",
         "definitions.put_many",
         "files.delete",
+        "files.delete_leftovers",
         "files.put",
         "files.put_many",
         "files.update",
@@ -49,6 +50,7 @@ WRITES = frozenset(
         "structures.put_many",
         "structures.relink",
         "structures.replace_many",
+        "structures.restore_headers",
     }
 )
 """Names of the calls that change something."""
@@ -87,6 +89,7 @@ class WrappedBackend(Backend):
         self.files = _Files(backend.files, around)
         self.records = _Records(backend.records, around)
         self.max_document = backend.max_document
+        self.old_store = None if backend.old_store is None else _OldStore(backend.old_store, around)
 
     def now(self) -> datetime:
         return self._around("now", self._backend.now)
@@ -154,6 +157,9 @@ class _Index(Index):
     def list(self) -> list[IndexEntry]:
         return self._around("index.list", self._inner.list)
 
+    def list_readable(self) -> tuple[Sequence[IndexEntry], Sequence[FaultyEntry]]:
+        return self._around("index.list_readable", self._inner.list_readable)
+
     def insert(self, entry: IndexEntry) -> None:
         self._around("index.insert", lambda: self._inner.insert(entry))
 
@@ -205,6 +211,12 @@ class _Structures(Structures):
 
     def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return self._around("structures.sizes", lambda: self._inner.sizes(ids))
+
+    def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        return self._around("structures.faulty_headers", lambda: self._inner.faulty_headers(ids))
+
+    def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return self._around("structures.restore_headers", lambda: self._inner.restore_headers(ids))
 
     def relink(self, previous: Mapping[VersionId, VersionId | None]) -> int:
         return self._around("structures.relink", lambda: self._inner.relink(previous))
@@ -261,6 +273,17 @@ class _Files(Files):
     def delete(self, key: AssetKey) -> bool:
         return self._around("files.delete", lambda: self._inner.delete(key))
 
+    def problems(
+        self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
+    ) -> Stream[FilesChecked]:
+        return _each(self._around, "files.problems", self._inner.problems(course, deep=deep, batch=batch))
+
+    def leftovers(self, before: datetime, *, batch: int = 1000) -> Stream[Sequence[Leftover]]:
+        return _each(self._around, "files.leftovers", self._inner.leftovers(before, batch=batch))
+
+    def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
+        return self._around("files.delete_leftovers", lambda: self._inner.delete_leftovers(names, before))
+
 
 class _Records(Records):
     def __init__(self, inner: Records, around: Around) -> None:
@@ -284,6 +307,18 @@ class _Records(Records):
 
     def delete(self, record: Record) -> bool:
         return self._around("records.delete", lambda: self._inner.delete(record))
+
+
+class _OldStore(OldStore):
+    def __init__(self, inner: OldStore, around: Around) -> None:
+        self._inner = inner
+        self._around = around
+
+    def courses(self) -> list[bytes]:
+        return self._around("old_store.courses", self._inner.courses)
+
+    def blocks(self, org: str, course: str, *, batch: int = 1000) -> Stream[Sequence[bytes]]:
+        return _each(self._around, "old_store.blocks", self._inner.blocks(org, course, batch=batch))
 
 
 def _each(around: Around, name: str, stream: Stream[T]) -> Stream[T]:

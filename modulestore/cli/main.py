@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from modulestore.cli import (
+    bundling,
     catalog,
+    checking,
     conflicts,
     editing,
     history,
@@ -18,6 +20,7 @@ from modulestore.cli import (
     publishing,
     reading,
     restoring,
+    statistics,
     upkeep,
 )
 from modulestore.cli.failures import exit_code, report_failure
@@ -67,6 +70,9 @@ app.command("tag")(history.tag)
 app.command("rerun")(catalog.rerun)
 app.command("delete")(catalog.delete)
 app.command("undelete")(catalog.undelete)
+app.command("stats")(statistics.stats)
+app.command("bundle")(bundling.bundle)
+app.command("check")(checking.check)
 app.command("upgrade")(upkeep.upgrade)
 
 

@@ -16,12 +16,23 @@ from modulestore.formats.ids import optional_id, optional_oid, to_object_id, to_
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.structure import StructureHeader
 
-__all__ = ["EPOCH", "corrupt", "decode_header", "document_id", "header_fields", "header_of", "relinked"]
+__all__ = [
+    "EPOCH",
+    "HEADER",
+    "corrupt",
+    "decode_header",
+    "document_id",
+    "header_fields",
+    "header_of",
+    "relinked",
+]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When something happened of which a document does not say when."""
 
-_HEADER = {"_id", "root", "previous_version", "original_version", "edited_by", "edited_on"}
+HEADER: Final = frozenset({"_id", "root", "previous_version", "original_version", "edited_by", "edited_on"})
+"""The fields of a document that its header is made of."""
+
 _LEADING_ID = b"\x07_id\0"
 
 _RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
@@ -48,7 +59,7 @@ def decode_header(document: bytes | Mapping[str, Any]) -> StructureHeader:
         CorruptDocument: a field is missing or is not what it should be.
     """
     try:
-        return header_of(fields_of(document, _HEADER) if isinstance(document, bytes) else document)
+        return header_of(fields_of(document, HEADER) if isinstance(document, bytes) else document)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise corrupt("structure", None, error) from error
 

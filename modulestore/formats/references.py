@@ -17,17 +17,26 @@ from bson.errors import BSONError
 from modulestore.formats import v2
 from modulestore.formats.cells import read_info, settings_of
 from modulestore.formats.encoding import OPTIONS, leading_fields
-from modulestore.formats.headers import corrupt
+from modulestore.formats.headers import HEADER, corrupt, decode_header
 from modulestore.formats.ids import optional_id, to_version_id
 from modulestore.formats.packing import unpack
-from modulestore.formats.structures import schema_of
+from modulestore.formats.structures import PLATFORM_SCHEMA, schema_of
 from modulestore.keys import VersionId
 from modulestore.model.columns import VersionColumn
 from modulestore.model.stored import References, StructureLinks
+from modulestore.model.structure import StructureHeader
 
-__all__ = ["LEADING", "LINKS", "REFERENCES", "links_of", "references_in", "references_of"]
+__all__ = [
+    "LEADING",
+    "LINKS",
+    "REFERENCES",
+    "leading_header",
+    "links_of",
+    "references_in",
+    "references_of",
+]
 
-LINKS: Final = ("previous_version", "original_version", "bases")
+LINKS: Final = ("previous_version", "original_version", "bases", "schema_version")
 """The fields that `links_of` looks at."""
 
 LEADING: Final = 4096
@@ -58,9 +67,20 @@ def links_of(document: bytes | Mapping[str, Any]) -> StructureLinks:
             optional_id(fields["previous_version"]),
             to_version_id(fields["original_version"]),
             tuple(map(to_version_id, fields.get("bases", ()))),
+            # The platform writes it after the blocks; what it is not found in front of is the platform's.
+            fields.get("schema_version", PLATFORM_SCHEMA),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise corrupt("structure", None, error) from error
+
+
+def leading_header(start: bytes) -> StructureHeader:
+    """The header in the beginning (`LEADING`) of a document.
+
+    Raises:
+        CorruptDocument: a field is missing or is not what it should be.
+    """
+    return decode_header(leading_fields(start, HEADER, _BULK))
 
 
 def references_of(document: bytes) -> References:

@@ -15,7 +15,7 @@ from modulestore.formats import v1, v2
 from modulestore.formats.blocks import StoredData, document_of
 from modulestore.formats.encoding import OPTIONS, fields_of
 from modulestore.formats.layers import Stored
-from modulestore.keys import VersionId
+from modulestore.keys import BlockKey, VersionId
 from modulestore.model.deriving import DerivedData
 from modulestore.model.structure import Structure
 
@@ -28,6 +28,7 @@ __all__ = [
     "built_on",
     "decode_structure",
     "encode_structure",
+    "repeated_blocks",
     "schema_of",
     "weight_of",
 ]
@@ -125,6 +126,15 @@ def decode_structure(
     if schema_of(document) == v2.SCHEMA_VERSION:
         return v2.decode_structure(document, below, deltas, base)
     return v1.decode_structure(document)
+
+
+def repeated_blocks(document: bytes) -> list[BlockKey]:
+    """Blocks that a document of the platform has more than once, though its structure has them once.
+
+    Raises:
+        CorruptDocument: it cannot be read.
+    """
+    return v1.repeated_blocks(document) if schema_of(document) == PLATFORM_SCHEMA else []
 
 
 def weight_of(structure: Structure) -> int:

@@ -7,6 +7,7 @@ were found, key order and unknown keys included.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import bson
@@ -15,10 +16,11 @@ from bson.errors import BSONError
 from modulestore.formats.blocks import DocumentData, block_documents
 from modulestore.formats.encoding import OPTIONS
 from modulestore.formats.headers import corrupt, header_fields, header_of
+from modulestore.keys import BlockKey
 from modulestore.model.columns import VersionColumn, index_of, positions
 from modulestore.model.structure import Lookups, Structure
 
-__all__ = ["SCHEMA_VERSION", "decode_structure", "encode_structure"]
+__all__ = ["SCHEMA_VERSION", "decode_structure", "encode_structure", "repeated_blocks"]
 
 SCHEMA_VERSION = 1
 
@@ -58,6 +60,20 @@ def decode_structure(document: bytes) -> Structure:
         )
     except (BSONError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise corrupt("structure", decoded.get("_id"), error) from error
+
+
+def repeated_blocks(document: bytes) -> list[BlockKey]:
+    """Blocks that an encoded document has more than once, of which `decode_structure` keeps the last.
+
+    Raises:
+        CorruptDocument: it is no BSON, or not of this form.
+    """
+    try:
+        blocks = bson.decode(document, OPTIONS)["blocks"]
+        counts = Counter(BlockKey(block["block_type"], block["block_id"]) for block in blocks)
+    except (BSONError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise corrupt("structure", None, error) from error
+    return [key for key, count in counts.items() if count > 1]
 
 
 def encode_structure(structure: Structure) -> bytes:

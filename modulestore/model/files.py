@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from modulestore.keys import AssetKey
 
-__all__ = ["CourseFile"]
+__all__ = ["CourseFile", "FileProblem", "FilesChecked", "Leftover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,39 @@ class CourseFile:
     sha256: str | None = None
     thumbnail: str | None = None
     uploaded_on: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """What is wrong with one stored file.
+
+    Attributes:
+        place: key of the file, or what its document is called.
+        message: what is wrong, in words.
+        lost: whether bytes of it cannot be read, or are not those that were stored.
+    """
+
+    place: str
+    message: str
+    lost: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChecked:
+    """Some files that were looked at: how many, and what is wrong with them."""
+
+    files: int
+    problems: Sequence[FileProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Bytes that no file needs any more.
+
+    Attributes:
+        name: what the backend knows them by.
+        size: bytes that are free when this one, and all that were named before it, are gone.
+    """
+
+    name: str
+    size: int

@@ -9,7 +9,7 @@ from datetime import datetime
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.values import Author
 
-__all__ = ["IndexEntry", "Moved", "SwapResult", "Swapped"]
+__all__ = ["FaultyEntry", "IndexEntry", "Moved", "SwapResult", "Swapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,16 @@ class Moved:
 
 
 SwapResult = Swapped | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyEntry:
+    """A stored index entry that cannot be read, or that is found under other names than it has.
+
+    Attributes:
+        place: the names that it is stored under, or its id where it has none.
+        message: what is wrong.
+    """
+
+    place: str
+    message: str

@@ -17,11 +17,13 @@ class StructureLinks:
         previous: the version before it.
         original: the first version of its history.
         bases: what it cannot be read without, the whole one first; none if it is whole itself.
+        schema: the format that it is stored in.
     """
 
     previous: VersionId | None
     original: VersionId
     bases: tuple[VersionId, ...] = ()
+    schema: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ from tools.memcached import Memcached
 pytestmark = pytest.mark.anyio
 
 KEY = as_course_key(SMALL_COURSE)
+BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 A1, A2, B1 = ("html", "a1"), ("problem", "a2"), ("html", "b1")
 
 
@@ -87,6 +89,7 @@ def calls_of(backend: Backend) -> dict[str, Call[object]]:
         "index.insert": lambda: backend.index.insert(entry),
         "index.get": lambda: backend.index.get(COURSE),
         "index.list": backend.index.list,
+        "index.list_readable": backend.index.list_readable,
         "index.swap": lambda: backend.index.swap(entry, entry.heads, {"draft": version}),
         "index.delete": lambda: backend.index.delete(entry),
         "structures.put_many": lambda: backend.structures.put_many({version: document}),
@@ -97,6 +100,8 @@ def calls_of(backend: Backend) -> dict[str, Call[object]]:
         "structures.links": lambda: backend.structures.links([version]),
         "structures.references": lambda: backend.structures.references([version]),
         "structures.sizes": lambda: backend.structures.sizes([version]),
+        "structures.faulty_headers": lambda: backend.structures.faulty_headers([version]),
+        "structures.restore_headers": lambda: backend.structures.restore_headers([version]),
         "structures.relink": lambda: backend.structures.relink({version: None}),
         "structures.delete_many": lambda: backend.structures.delete_many([version]),
         "definitions.put_many": lambda: backend.definitions.put_many({version: definition}),
@@ -111,6 +116,9 @@ def calls_of(backend: Backend) -> dict[str, Call[object]]:
         "files.update": lambda: backend.files.update(file),
         "files.read": lambda: drained(backend.files.read(file.key)),
         "files.delete": lambda: backend.files.delete(file.key),
+        "files.problems": lambda: drained(backend.files.problems()),
+        "files.leftovers": lambda: drained(backend.files.leftovers(BEFORE)),
+        "files.delete_leftovers": lambda: backend.files.delete_leftovers([], BEFORE),
         "records.put_if_absent": lambda: backend.records.put_if_absent("kind", "key", {}),
         "records.get": lambda: backend.records.get("kind", "key"),
         "records.list": lambda: backend.records.list("kind"),
@@ -120,7 +128,14 @@ def calls_of(backend: Backend) -> dict[str, Call[object]]:
     }
 
 
-STREAMS = {"structures.headers", "structures.ids", "definitions.ids", "files.read"}
+STREAMS = {
+    "structures.headers",
+    "structures.ids",
+    "definitions.ids",
+    "files.leftovers",
+    "files.problems",
+    "files.read",
+}
 
 
 async def test_every_method_of_every_port_is_tried() -> None:

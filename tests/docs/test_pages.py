@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from pymongo import MongoClient
 
 from tests.golden.replay import BETTER_ON_PURPOSE
+from tests.old_store import small_course
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [
@@ -21,8 +24,12 @@ PAGES = [
     "docs/two-authors.md",
     "docs/views.md",
     "docs/converting.md",
+    "docs/checking.md",
     "docs/observing.md",
+    "docs/backup.md",
+    "docs/statistics.md",
 ]
+PLATFORM = "mongodb://localhost:27017/edxapp"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -31,19 +38,35 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One page from top to bottom, in a folder of its own with the samples where the checkout has them."""
+    follow(page, (ROOT / page).read_text(), tmp_path, monkeypatch)
+
+
+def test_the_page_on_upgrading(
+    mongodb_url: str, mongodb_admin: MongoClient[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It speaks of a database that a platform of then has left."""
+    mongodb_admin[urlsplit(mongodb_url).path.strip("/")]["modulestore"].insert_many(small_course())
+    text = (ROOT / "docs" / "upgrading.md").read_text()
+    writable = f"{mongodb_url}{'&' if '?' in mongodb_url else '?'}writes=yes"
+    text = text.replace(f"{PLATFORM}?writes=yes", writable).replace(PLATFORM, mongodb_url)
+    follow("docs/upgrading.md", text, tmp_path, monkeypatch)
+
+
+def follow(page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what a page says."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "examples").symlink_to(ROOT / "docs" / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("MODULESTORE_URL", raising=False)
     names: dict[str, Any] = {"__name__": "page"}
-    blocks = BLOCK.findall((ROOT / page).read_text())
+    blocks = BLOCK.findall(text)
     assert blocks
-    for kind, text in blocks:
+    for kind, block in blocks:
         if kind == "python":
-            exec(compile(text, page, "exec"), names)
+            exec(compile(block, page, "exec"), names)
         else:
-            for command, expected in commands(text):
+            for command, expected in commands(block):
                 if name := ASSIGNMENT.match(command):  # for what follows on the page, as in one shell
                     command = f'{command}; printf %s "${name[1]}"'
                     monkeypatch.setenv(name[1], run(command, "…"))

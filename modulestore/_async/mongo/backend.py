@@ -15,6 +15,7 @@ from modulestore._async.mongo.collections import Collections
 from modulestore._async.mongo.documents import MongoDefinitions, MongoStructures
 from modulestore._async.mongo.files import MongoFiles
 from modulestore._async.mongo.index import MongoIndex
+from modulestore._async.mongo.old_store import OLD_STORE, MongoOldStore
 from modulestore._async.mongo.records import MongoRecords
 from modulestore._async.mongo.transactions import (
     ClientTransactions,
@@ -114,6 +115,7 @@ class MongoBackend(Backend):
         self.definitions = MongoDefinitions(collections, self.max_document)
         self.files = MongoFiles(collections, transactions)
         self.records = MongoRecords(collections)
+        self.old_store = MongoOldStore(collections)
 
     async def now(self) -> datetime:
         with driver_errors("server"):
@@ -122,13 +124,15 @@ class MongoBackend(Backend):
         return time.replace(tzinfo=UTC)
 
     async def is_empty(self) -> bool:
-        async def has_some(kind: str) -> bool:
+        async def has_some(name: str) -> bool:
             with driver_errors("database"):
-                found = await self._collections.current(f"modulestore.{kind}").find_one({}, {"_id": 1})
+                found = await self._collections.current(name).find_one({}, {"_id": 1})
             return found is not None
 
+        # A database that has nothing but the older store is a platform's too.
         kinds = ("active_versions", "structures", "definitions")
-        return not any(await gather(*(lambda kind=kind: has_some(kind) for kind in kinds)))
+        names = (*(f"modulestore.{kind}" for kind in kinds), OLD_STORE)
+        return not any(await gather(*(lambda name=name: has_some(name) for name in names)))
 
     async def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
         made = []

@@ -105,6 +105,22 @@ class MongoStructures(Structures):
         documents = await self._documents.get_many(whole) if whole else {}
         return found | {version: references_of(document) for version, document in documents.items()}
 
+    async def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        found: dict[VersionId, str] = {}
+        for chunk in _chunks(ids):
+            with driver_errors("structures"):
+                query = {"_id": {"$in": chunk}}
+                async for batch in self._raw.find_raw_batches(query, _HEADER, batch_size=len(chunk) + 1):
+                    for document in _split(cast(bytes, batch)):
+                        try:
+                            decode_header(document)
+                        except CorruptDocument as error:
+                            found[document_id(document)] = error.message
+        return found
+
+    async def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return 0  # headers are in the documents, and nowhere else
+
     async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return await self._documents.sizes(ids)
 

@@ -10,8 +10,9 @@ last to come, so that chunks that are left in the middle of it belong to nothing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from bson import ObjectId
@@ -19,12 +20,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ServerSelectionTimeoutError
 
 from modulestore._async.mongo.collections import Collections
+from modulestore._async.mongo.file_upkeep import FileUpkeep
 from modulestore._async.mongo.transactions import Steps, Transactions
 from modulestore._async.ports import Files
 from modulestore._async.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile
+from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import check_range, now
 from modulestore.storage.mongo.errors import driver_errors, mapped
@@ -52,6 +54,7 @@ class MongoFiles(Files):
         self._files = collections.current("fs.files")
         self._chunks = collections.current("fs.chunks")
         self._transactions = transactions
+        self._upkeep = FileUpkeep(collections, transactions)
 
     async def get(self, key: AssetKey) -> CourseFile | None:
         document = await self._find(key)
@@ -116,6 +119,18 @@ class MongoFiles(Files):
             result = await self._files.delete_one({"_id": file_id(key)})
             await self._chunks.delete_many({"files_id": file_id(key)})
         return result.deleted_count == 1
+
+    def problems(
+        self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
+    ) -> Stream[FilesChecked]:
+        wanted = {} if course is None else course_filter(course)
+        return self._upkeep.problems(wanted, deep=deep, batch=batch)
+
+    def leftovers(self, before: datetime, *, batch: int = 1000) -> Stream[Sequence[Leftover]]:
+        return self._upkeep.leftovers(before, batch=batch)
+
+    async def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
+        return await self._upkeep.delete_leftovers(names, before)
 
     async def _find(self, key: AssetKey) -> dict[str, Any] | None:
         with driver_errors(str(key)):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import bson
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from modulestore._async.mongo.collections import Collections
 from modulestore._async.ports import Index
-from modulestore.errors import CourseExists
+from modulestore.errors import CorruptDocument, CourseExists
+from modulestore.formats.encoding import OPTIONS
 from modulestore.formats.entries import decode_entry, encode_entry
 from modulestore.formats.ids import to_object_id
 from modulestore.keys import ContextKey, VersionId
-from modulestore.model.index import IndexEntry, Moved, Swapped, SwapResult
+from modulestore.model.index import FaultyEntry, IndexEntry, Moved, Swapped, SwapResult
 from modulestore.storage.documents import check_names
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.queries import entry_filter, head_filter, head_update, same_heads_filter
@@ -26,6 +28,7 @@ class MongoIndex(Index):
 
     def __init__(self, collections: Collections) -> None:
         self._entries = collections.current("modulestore.active_versions")
+        self._raw = collections.raw_current("modulestore.active_versions")
 
     async def get(self, key: ContextKey, *, ignore_case: bool = False) -> IndexEntry | None:
         with driver_errors(str(key)):
@@ -38,6 +41,24 @@ class MongoIndex(Index):
         with driver_errors("index"):
             found = await self._entries.find({}).to_list()
         return sorted((decode_entry(document) for document in found), key=_names)
+
+    async def list_readable(self) -> tuple[Sequence[IndexEntry], Sequence[FaultyEntry]]:
+        entries: list[IndexEntry] = []
+        faulty: list[FaultyEntry] = []
+        with driver_errors("index"):
+            found = await self._raw.find({}).to_list()
+        for raw in found:
+            names = "an index entry"
+            try:
+                with driver_errors():
+                    document = bson.decode(bytes(raw.raw), OPTIONS)
+                names = (
+                    f"index entry {'/'.join(str(document.get(name)) for name in ('org', 'course', 'run'))}"
+                )
+                entries.append(decode_entry(document))
+            except CorruptDocument as error:
+                faulty.append(FaultyEntry(names, error.message))
+        return sorted(entries, key=_names), faulty
 
     async def insert(self, entry: IndexEntry) -> None:
         check_names("branch", entry.heads)

@@ -10,11 +10,12 @@ from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Stream
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
 from modulestore.storage.sqlite import documents as statements
+from modulestore.storage.sqlite import header_columns as header_statements
 from modulestore.storage.sqlite import index as index_statements
 from modulestore.storage.sqlite import records as rows
 
@@ -32,6 +33,9 @@ class SqliteIndex(Index):
 
     async def list(self) -> list[IndexEntry]:
         return await self._session.read(index_statements.list_all)
+
+    async def list_readable(self) -> tuple[Sequence[IndexEntry], Sequence[FaultyEntry]]:
+        return await self._session.read(index_statements.list_readable)
 
     async def insert(self, entry: IndexEntry) -> None:
         await self._session.write(index_statements.insert, entry)
@@ -87,6 +91,12 @@ class SqliteStructures(Structures):
 
     async def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
         return await self._session.read(statements.references, ids)
+
+    async def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        return await self._session.read(header_statements.faulty_headers, ids)
+
+    async def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return await self._session.write(header_statements.restore_headers, ids)
 
     async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return await self._session.read(statements.sizes, "structures", ids)

@@ -16,6 +16,7 @@ from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.mongo.documents import MongoDefinitions, MongoStructures
 from modulestore._sync.mongo.files import MongoFiles
 from modulestore._sync.mongo.index import MongoIndex
+from modulestore._sync.mongo.old_store import OLD_STORE, MongoOldStore
 from modulestore._sync.mongo.records import MongoRecords
 from modulestore._sync.mongo.transactions import (
     ClientTransactions,
@@ -115,6 +116,7 @@ class MongoBackend(Backend):
         self.definitions = MongoDefinitions(collections, self.max_document)
         self.files = MongoFiles(collections, transactions)
         self.records = MongoRecords(collections)
+        self.old_store = MongoOldStore(collections)
 
     def now(self) -> datetime:
         with driver_errors("server"):
@@ -123,13 +125,15 @@ class MongoBackend(Backend):
         return time.replace(tzinfo=UTC)
 
     def is_empty(self) -> bool:
-        def has_some(kind: str) -> bool:
+        def has_some(name: str) -> bool:
             with driver_errors("database"):
-                found = self._collections.current(f"modulestore.{kind}").find_one({}, {"_id": 1})
+                found = self._collections.current(name).find_one({}, {"_id": 1})
             return found is not None
 
+        # A database that has nothing but the older store is a platform's too.
         kinds = ("active_versions", "structures", "definitions")
-        return not any(gather(*(lambda kind=kind: has_some(kind) for kind in kinds)))
+        names = (*(f"modulestore.{kind}" for kind in kinds), OLD_STORE)
+        return not any(gather(*(lambda name=name: has_some(name) for name in names)))
 
     def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:
         made = []

@@ -63,6 +63,12 @@ class Collections:
             ),
         )
 
+    def raw_current(self, name: str) -> RawCollection:
+        """The same with what the primary has last committed."""
+        return self.raw(name).with_options(
+            read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+        )
+
     def raw_primary(self, name: str) -> RawCollection | None:
         """The same read from the primary; None if that is what the client's read preference says anyway."""
         if self.database.read_preference == ReadPreference.PRIMARY:

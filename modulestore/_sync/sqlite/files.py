@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import BinaryIO
 
 from modulestore._sync.ports import Files
@@ -13,9 +14,10 @@ from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile
+from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.storage.content import Content, set_aside
 from modulestore.storage.documents import check_range
+from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
 
@@ -62,6 +64,28 @@ class SqliteFiles(Files):
 
     def delete(self, key: AssetKey) -> bool:
         return self._session.write(statements.delete, key)
+
+    def problems(
+        self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
+    ) -> Stream[FilesChecked]:
+        name = None if course is None else statements.course_name(course)
+        after = 0
+        while found := self._session.read(upkeep.check, name, after, batch, deep):
+            after, checked = found
+            yield checked
+
+    def leftovers(self, before: datetime, *, batch: int = 1000) -> Stream[Sequence[Leftover]]:
+        after = 0
+        while found := self._session.read(upkeep.ended_files, before, after, batch):
+            after, leftovers = found
+            yield leftovers
+        after = 0
+        while found := self._session.read(upkeep.unused_blobs, after, batch):
+            after, leftovers = found
+            yield leftovers
+
+    def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
+        return self._session.write(upkeep.delete_leftovers, names, before)
 
 
 def _set_aside(

@@ -11,11 +11,12 @@ from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.index import IndexEntry, SwapResult
+from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
 from modulestore.storage.documents import check_sizes
 from modulestore.storage.sqlite import documents as statements
+from modulestore.storage.sqlite import header_columns as header_statements
 from modulestore.storage.sqlite import index as index_statements
 from modulestore.storage.sqlite import records as rows
 
@@ -33,6 +34,9 @@ class SqliteIndex(Index):
 
     def list(self) -> list[IndexEntry]:
         return self._session.read(index_statements.list_all)
+
+    def list_readable(self) -> tuple[Sequence[IndexEntry], Sequence[FaultyEntry]]:
+        return self._session.read(index_statements.list_readable)
 
     def insert(self, entry: IndexEntry) -> None:
         self._session.write(index_statements.insert, entry)
@@ -88,6 +92,12 @@ class SqliteStructures(Structures):
 
     def references(self, ids: Collection[VersionId]) -> dict[VersionId, References]:
         return self._session.read(statements.references, ids)
+
+    def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
+        return self._session.read(header_statements.faulty_headers, ids)
+
+    def restore_headers(self, ids: Collection[VersionId]) -> int:
+        return self._session.write(header_statements.restore_headers, ids)
 
     def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         return self._session.read(statements.sizes, "structures", ids)

@@ -21,6 +21,7 @@ __all__ = [
     "CHUNK",
     "course_filter",
     "decode_file",
+    "decode_file_length",
     "encode_chunks",
     "encode_file",
     "file_id",
@@ -133,6 +134,12 @@ def decode_file(document: Mapping[str, Any], course: ContextKey) -> CourseFile:
     except (KeyError, TypeError, ValueError, IndexError) as error:
         place = f"file {document.get('_id')}"
         raise CorruptDocument(f"unreadable file document: {error!r}", place=place) from error
+
+
+def decode_file_length(document: Mapping[str, Any]) -> int | None:
+    """How many bytes the file of a document has; None if it does not say."""
+    length = document.get("length")
+    return int(length) if isinstance(length, (int, float)) and length >= 0 else None
 
 
 def _key(stored: Any, course: ContextKey) -> AssetKey:

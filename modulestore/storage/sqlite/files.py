@@ -15,7 +15,17 @@ from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 from modulestore.storage.sqlite.schema import SLICE
 
-__all__ = ["delete", "find_blob", "get", "list_course", "put", "put_many", "read_slice", "update"]
+__all__ = [
+    "course_name",
+    "delete",
+    "find_blob",
+    "get",
+    "list_course",
+    "put",
+    "put_many",
+    "read_slice",
+    "update",
+]
 
 _FILE = """
     SELECT key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on
@@ -31,7 +41,9 @@ def get(connection: sqlite3.Connection, key: AssetKey) -> CourseFile | None:
 
 def list_course(connection: sqlite3.Connection, course: ContextKey) -> list[CourseFile]:
     """Metadata of a course's files, by name."""
-    rows = connection.execute(f"{_FILE} WHERE course = ? AND ended_on IS NULL", (_course(course),)).fetchall()
+    rows = connection.execute(
+        f"{_FILE} WHERE course = ? AND ended_on IS NULL", (course_name(course),)
+    ).fetchall()
     return sorted((_file(row, course) for row in rows), key=lambda file: (file.key.name, file.key.type))
 
 
@@ -52,7 +64,7 @@ def put(connection: sqlite3.Connection, file: CourseFile, content: Content) -> C
         " thumbnail, uploaded_on) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(stored.key),
-            _course(stored.key.course),
+            course_name(stored.key.course),
             blob,
             stored.display_name,
             stored.content_type,
@@ -139,7 +151,8 @@ def _end(connection: sqlite3.Connection, key: AssetKey) -> bool:
     return connection.execute(statement, (milliseconds(now()), str(key))).rowcount == 1
 
 
-def _course(course: ContextKey) -> str:
+def course_name(course: ContextKey) -> str:
+    """What the files of a course are found by."""
     # The old-style key of a file does not say the run, so its files are found by organisation and course.
     return f"{course.org}/{course.course}" if course.deprecated else str(course.bare)
 

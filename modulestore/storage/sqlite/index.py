@@ -8,13 +8,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from modulestore.errors import CourseExists
+from modulestore.errors import CorruptDocument, CourseExists
 from modulestore.formats.entries import decode_entry, encode_entry
 from modulestore.keys import ContextKey, VersionId
-from modulestore.model.index import IndexEntry, Moved, Swapped, SwapResult
+from modulestore.model.index import FaultyEntry, IndexEntry, Moved, Swapped, SwapResult
 from modulestore.storage.documents import check_names, decode, encode, now
 
-__all__ = ["Trace", "delete", "get", "insert", "is_empty", "list_all", "swap", "trace_of"]
+__all__ = [
+    "Trace",
+    "delete",
+    "get",
+    "insert",
+    "is_empty",
+    "list_all",
+    "list_readable",
+    "swap",
+    "trace_of",
+]
 
 Trace = Callable[[sqlite3.Connection], bool | None]
 """Whether a change of the index is there; None if that cannot be told any more."""
@@ -38,6 +48,25 @@ def list_all(connection: sqlite3.Connection) -> list[IndexEntry]:
     """Every entry, by its names."""
     rows = connection.execute("SELECT document FROM active_versions ORDER BY org, course, run").fetchall()
     return [_entry(document) for (document,) in rows]
+
+
+def list_readable(connection: sqlite3.Connection) -> tuple[list[IndexEntry], list[FaultyEntry]]:
+    """Every entry that can be read, by its names; what is wrong with the others, and with columns."""
+    entries: list[IndexEntry] = []
+    faulty: list[FaultyEntry] = []
+    columns = "SELECT id, org, course, run, folded, document FROM active_versions ORDER BY org, course, run"
+    for version, org, course, run, folded, document in connection.execute(columns).fetchall():
+        place = f"index entry {org}/{course}/{run}"
+        try:
+            entry = _entry(document)
+            stored = (bytes(entry.id), *entry.key.identity, _folded(entry.key))
+        except CorruptDocument as error:
+            faulty.append(FaultyEntry(place, error.message))
+            continue
+        entries.append(entry)
+        if stored != (version, org, course, run, folded):
+            faulty.append(FaultyEntry(place, f"its document is that of {entry.key}"))
+    return sorted(entries, key=lambda entry: entry.key.identity), faulty
 
 
 def insert(connection: sqlite3.Connection, entry: IndexEntry) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import io
+from datetime import datetime, timedelta
+from typing import Any
 
 import bson
 import pytest
@@ -12,11 +14,20 @@ from modulestore._sync.ports import Backend
 from modulestore._sync.waiting import closing
 from modulestore.errors import CorruptDocument
 from modulestore.formats.ids import to_object_id
-from modulestore.keys import VersionId
+from modulestore.keys import ContextKey, CourseKey, VersionId
+from modulestore.model.files import FileProblem, Leftover
 from modulestore.model.stored import References, StructureLinks
 from modulestore.storage.documents import now
 from modulestore.testing._sync.conformance.base import SuiteBase
-from modulestore.testing.samples import definition_document, new_version_id, structure_document
+from modulestore.testing.samples import (
+    COURSE,
+    definition_document,
+    new_entry,
+    new_file,
+    new_version_id,
+    random_bytes,
+    structure_document,
+)
 
 __all__ = ["UpkeepTests"]
 
@@ -124,3 +135,81 @@ class UpkeepTests(SuiteBase):
         backend.structures.put_many({one: structure_document(one) for one in (highest, lowest)})
         with closing(backend.structures.ids(batch=1)) as batches:
             assert [list(batch) for batch in batches] == [[lowest], [highest]]
+
+    def test_entries_that_can_be_read(self, backend: Backend) -> None:
+        self.prepare(backend)
+        entries = [new_entry(), new_entry(CourseKey("A", "B", "C"))]
+        for entry in entries:
+            backend.index.insert(entry)
+        readable, faulty = backend.index.list_readable()
+        assert (readable, faulty) == (backend.index.list(), [])
+        assert len(readable) == 2
+
+    def test_an_entry_that_cannot_be_read(self, place: Any, backend: Backend) -> None:
+        self.prepare(backend)
+        backend.index.insert(new_entry())
+        broken = {"_id": to_object_id(new_version_id()), "org": "A", "course": "B", "run": "C", "versions": 7}
+        self.put_raw_entry(place, broken)
+        readable, (faulty,) = backend.index.list_readable()
+        assert [entry.key for entry in readable] == [COURSE]
+        assert faulty.place == "index entry A/B/C"
+        assert "unreadable" in faulty.message
+
+    def test_headers_without_faults(self, backend: Backend) -> None:
+        versions = [new_version_id() for _ in range(3)]
+        backend.structures.put_many({one: structure_document(one) for one in versions})
+        assert backend.structures.faulty_headers([*versions, new_version_id()]) == {}
+        assert backend.structures.restore_headers([*versions, new_version_id()]) == 0
+
+    def test_files_that_are_whole_have_no_problems(self, backend: Backend) -> None:
+        other = CourseKey("A", "B", "C")
+        for number, size in enumerate((0, 1, 255 * 1024, 256 * 1024, 700_000)):
+            source = io.BytesIO(random_bytes(size))
+            backend.files.put(new_file(f"{number}", (COURSE, other)[number % 2]), source)
+        for deep in (False, True):
+            assert self._checked(backend, None, deep) == (5, [])
+            assert self._checked(backend, COURSE, deep) == (3, [])
+        assert self._checked(backend, CourseKey("No", "such", "course"), True) == (0, [])
+
+    def _checked(
+        self, backend: Backend, course: ContextKey | None, deep: bool
+    ) -> tuple[int, list[FileProblem]]:
+        files, problems = 0, list[FileProblem]()
+        with closing(backend.files.problems(course, deep=deep, batch=2)) as batches:
+            for checked in batches:
+                assert checked.files <= 2
+                files += checked.files
+                problems += checked.problems
+        return files, problems
+
+    def test_bytes_that_a_file_needs_are_not_left_over(self, backend: Backend) -> None:
+        file = new_file()
+        backend.files.put(file, io.BytesIO(b"bytes"))
+        for before in (now() + timedelta(days=1), now() - timedelta(days=1)):
+            assert self._leftovers(backend, before) == []
+
+    def test_leftovers_can_be_removed(self, backend: Backend) -> None:
+        """Whatever deleting and replacing leave behind; what is there stays."""
+        data = random_bytes(300_000)
+        kept, gone = new_file("kept"), new_file("gone")
+        for file in (kept, gone):
+            backend.files.put(file, io.BytesIO(data))
+        backend.files.put(kept, io.BytesIO(data[::-1]))
+        backend.files.delete(gone.key)
+        early, late = now() - timedelta(days=1), now() + timedelta(days=1)
+        assert self._leftovers(backend, early) == []
+        left = self._leftovers(backend, late)
+        names = [leftover.name for leftover in left]
+        assert backend.files.delete_leftovers(names, early) == 0
+        assert self._leftovers(backend, late) == left
+        freed = backend.files.delete_leftovers(names, late)
+        assert freed == sum(leftover.size for leftover in left)
+        assert self._leftovers(backend, late) == []
+        with closing(backend.files.read(kept.key)) as pieces:
+            assert b"".join([piece for piece in pieces]) == data[::-1]
+        assert backend.files.get(gone.key) is None
+        assert self._checked(backend, None, True) == (1, [])
+
+    def _leftovers(self, backend: Backend, before: datetime) -> list[Leftover]:
+        with closing(backend.files.leftovers(before, batch=1)) as batches:
+            return [leftover for batch in batches for leftover in batch]
