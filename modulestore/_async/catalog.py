@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from modulestore._async.committing import delete_entry, insert_entry
+from modulestore._async.guarding import Written
 from modulestore._async.ports import Record
 from modulestore._async.preparing import prepare_write
 from modulestore._async.reading import find_entry
@@ -24,11 +25,12 @@ from modulestore.model.structure import Structure
 from modulestore.model.summary import CourseSummary, shown_branch, summarize
 from modulestore.model.values import Author
 
-__all__ = ["DELETED", "CatalogStore"]
+__all__ = ["DELETED", "EXPIRING", "CatalogStore", "is_expiring"]
 
 # Structures that a list of courses holds in memory at a time.
 _BATCH = 16
 DELETED = "deleted"  # kind of the records of deleted courses
+EXPIRING = "expiring"  # what such a record has once pruning has begun to take away what only that course had
 
 
 class CatalogStore(StoreBase):
@@ -113,12 +115,13 @@ class CatalogStore(StoreBase):
 
     async def _create(self, key: ContextKey, author: Author, make: Callable[[], NewCourse]) -> IndexEntry:
         await self._free(key)
-        schema = await prepare_write(self._backend, author, self._rules)
+        schema = await self._guard.schema(self._backend, author)
         new = make()
         definitions, structures = _encoded(new, schema)
         async with self._backend.group() as group:
             await group.definitions.put_many(definitions)
             await group.structures.put_many(structures)
+            await self._guard.expect(group, schema, Written.of(structures, definitions.keys()))
             await insert_entry(group, new.entry)
         return new.entry
 
@@ -139,7 +142,7 @@ class CatalogStore(StoreBase):
         key = await self._free(as_course_key(target))
         if not isinstance(key, CourseKey) or isinstance(there.key, LibraryKey):
             raise InvalidKey("only courses are run again", place=str(key))
-        schema = await prepare_write(self._backend, author, self._rules)
+        schema = await self._guard.schema(self._backend, author)
         fields = _titled(title)
         structures, contents = await self._sources(there) if fields else ({}, {})
         new = rerun(
@@ -159,7 +162,18 @@ class CatalogStore(StoreBase):
             "on": new.entry.edited_on,
         }
         definitions, encoded = _encoded(new, schema)
-        await Rerun(self._backend, there.key, new.entry, definitions, encoded, provenance).write()
+        made = Rerun(
+            self._backend,
+            there.key,
+            there.heads,
+            new.entry,
+            definitions,
+            encoded,
+            provenance,
+            self._guard,
+            schema,
+        )
+        await made.write()
         return new.entry
 
     async def _sources(self, entry: IndexEntry) -> tuple[dict[str, Structure], dict[VersionId, Definition]]:
@@ -205,7 +219,7 @@ class CatalogStore(StoreBase):
         records = [
             record
             for record in await self._backend.records.list(DELETED)
-            if record.key.startswith(f"{course_key} ")
+            if record.key.startswith(f"{course_key} ") and not is_expiring(record)
         ]
         if not records:
             raise CourseNotFound(f"no course {course_key} was deleted")
@@ -215,12 +229,20 @@ class CatalogStore(StoreBase):
         # one course the later heads, since the other is what a delete that failed has left.
         record = max(records, key=_deleted_when)
         entry = _from_record(course_key, record.value)
+        # As ours: a pruning for which this course has been deleted long enough takes away what it has read.
+        if not await self._backend.records.swap(record, {**record.value, "taken_back_by": author}):
+            raise CourseNotFound(f"course {course_key} was pruned, or taken back by somebody else")
         await insert_entry(self._backend, entry)
         with suppress(StorageError):  # the course is back: a note that stays does no harm
             for record in records:
                 if record.value["id"] == str(entry.id):  # also what a delete that failed has left
-                    await self._backend.records.delete(record)
+                    await self._forget(record)
         return entry
+
+    async def _forget(self, record: Record) -> None:
+        there = await self._backend.records.get(record.kind, record.key)
+        if there is not None:
+            await self._backend.records.delete(there)
 
     async def _free(self, key: ContextKey) -> ContextKey:
         """The key, if no course has it.
@@ -232,6 +254,11 @@ class CatalogStore(StoreBase):
         if there is not None:
             raise CourseExists(f"there is a course {there.key}", hint="choose another key")
         return key.bare
+
+
+def is_expiring(record: Record) -> bool:
+    """Whether a deleted course can be taken back no more."""
+    return bool(record.value.get(EXPIRING))
 
 
 def _titled(title: str | None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Protocol
 
 from modulestore._async.committing import swap_heads
+from modulestore._async.guarding import Guard, Lost, Written
 from modulestore._async.ports import Backend
-from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.reading import Reader, find_entry
 from modulestore._async.waiting import back_off, call_back, monotonic
 from modulestore.errors import (
@@ -62,7 +62,7 @@ class Committer:
 
     Attributes:
         reader: what is read through; it gets to know what was committed.
-        rules: what those who write keep to.
+        guard: knows how the database is written, and sees to it that what a commit needs stays.
         now, ids: the clock (in milliseconds), and where new ids come from.
         patience: seconds for which a commit is tried again while heads keep moving.
         listeners: called with every commit, after it is done.
@@ -71,7 +71,7 @@ class Committer:
 
     backend: Backend
     reader: Reader
-    rules: WriteRules
+    guard: Guard
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     patience: float = 30.0
@@ -101,6 +101,7 @@ class Committer:
             CommitContention: heads kept on moving for longer than our patience.
             CommitUnknown: the database went away, and whether it was done could not be learnt.
             ReadOnlyStore, InvalidAuthor: this database is not to be written to so.
+            DefinitionNotFound: it brings back content that was pruned meanwhile.
         """
         with CommitFollowed(self.observe, key.bare) as followed:
             commit = await self._commit(key, author, make, message, entry, followed)
@@ -120,6 +121,7 @@ class Committer:
         deadline = monotonic() + self.patience
         left_behind = Documents()
         attempt = 0
+        whole = False
         while True:
             followed.tries = attempt + 1
             try:
@@ -137,15 +139,16 @@ class Committer:
             if not changed:
                 await left_behind.remove(self.backend)
                 return Commit(entry.key, author, {}, entry.heads)
-            schema = await prepare_write(self.backend, author, self.rules)
-            documents = encoded(changed, schema)
+            schema = await self.guard.schema(self.backend, author)
+            documents = encoded(changed, schema, whole=whole)
             followed.writes(changed, documents.definitions, documents.structures, documents.made)
             began = monotonic()
             try:
-                entry = await self._write(entry, revisions, changed, documents, message)
+                entry = await self._write(entry, revisions, changed, schema, documents, message)
                 followed.done = True
                 break
             except HeadMoved as moved:
+                whole = whole or (isinstance(moved, Lost) and moved.whole)
                 left_behind.add(documents)
                 if monotonic() > deadline:
                     await left_behind.remove(self.backend)
@@ -169,6 +172,7 @@ class Committer:
         entry: IndexEntry,
         revisions: Mapping[str, Revision],
         changed: Mapping[str, Revision],
+        schema: Schema,
         documents: Documents,
         message: str | None,
     ) -> IndexEntry:
@@ -184,6 +188,7 @@ class Committer:
                         await group.records.put_if_absent(
                             message_kind(entry.key), str(version), {"message": message}
                         )
+                await self.guard.expect(group, schema, _written(documents, changed))
             except BaseException:
                 await documents.remove(group)
                 raise
@@ -222,16 +227,28 @@ class Documents:
             pass  # nothing refers to them; pruning will find them
 
 
-def encoded(changed: Mapping[str, Revision], schema: Schema) -> Documents:
-    """What revisions need to have stored."""
+def encoded(changed: Mapping[str, Revision], schema: Schema, *, whole: bool = False) -> Documents:
+    """What revisions need to have stored; ``whole``: their structures build on no others."""
     documents = Documents()
     for revision in changed.values():
         for version, definition in revision.definitions.items():
             documents.definitions[version] = encode_definition(definition)
-        document, structure = encode_structure(revision.structure(), schema)
+        made = revision.structure()
+        document, structure = encode_structure(made.stored_as(None) if whole else made, schema)
         documents.structures[revision.version] = document
         documents.made.append(structure)
     return documents
+
+
+def _written(documents: Documents, changed: Mapping[str, Revision]) -> Written:
+    shared = {version for revision in changed.values() for version in revision.shared_definitions}
+    opened = {version for revision in changed.values() for version in revision.opened}
+    return Written.of(
+        documents.structures,
+        documents.definitions.keys(),
+        shared=shared - documents.definitions.keys(),
+        opened=opened,
+    )
 
 
 def _search_targets(changed: Mapping[str, Revision]) -> Mapping[str, str] | None:

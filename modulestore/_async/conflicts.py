@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modulestore._async.commits import Committer
-from modulestore._async.preparing import prepare_write
-from modulestore.errors import EditConflict, NotFound
+from modulestore._async.guarding import Lost, Written
+from modulestore._async.waiting import back_off
+from modulestore.errors import EditConflict, NotFound, VersionNotFound
 from modulestore.formats.definitions import encode_definition
 from modulestore.formats.structures import encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
@@ -65,6 +66,7 @@ class Conflicts:
 
         Raises:
             EditConflict: items are left to decide; the edit is kept.
+            VersionNotFound: items are left to decide, and ``base`` was pruned, without which nobody can.
         """
         theirs = await self._committer.reader.structure(head)
         needed = merging.needed_definitions(base, theirs, mine.structure) - mine.definitions.keys()
@@ -88,15 +90,24 @@ class Conflicts:
 
     async def keep_version(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
         """Store a version that no branch points to."""
-        backend = self._committer.backend
-        author = structure.header.edited_by
-        schema = await prepare_write(backend, author, self._committer.rules)
-        document, _ = encode_structure(structure, schema)
-        async with backend.group() as group:
-            await group.definitions.put_many(
-                {version: encode_definition(definition) for version, definition in definitions.items()}
-            )
-            await group.structures.put_many({structure.id: document})
+        committer = self._committer
+        contents = {version: encode_definition(definition) for version, definition in definitions.items()}
+        attempt = 0
+        while True:
+            schema = await committer.guard.schema(committer.backend, structure.header.edited_by)
+            documents = {structure.id: encode_structure(structure, schema).document}
+            try:
+                async with committer.backend.group() as group:
+                    await group.definitions.put_many(contents)
+                    await group.structures.put_many(documents)
+                    await committer.guard.expect(group, schema, Written.of(documents, contents.keys()))
+            except Lost as lost:
+                await committer.backend.structures.delete_many(documents)
+                structure = structure.stored_as(None) if lost.whole else structure
+                await back_off(attempt)
+                attempt += 1
+            else:
+                return
 
     async def _keep(
         self,
@@ -128,6 +139,15 @@ class Conflicts:
             there = await records.get(CONFLICT, kept.id)
             if there is not None and await records.swap(there, kept.as_record()):
                 break
+        try:
+            await self._committer.guard.expect_version(self._committer.backend, base.id)
+        except VersionNotFound as error:
+            await self.forget(kept)
+            raise VersionNotFound(
+                f"version {base.id}, which this edit began with, was pruned while its author was at work",
+                place=str(kept.key),
+                hint="nothing was written: open the course again, and repeat the edit",
+            ) from error
         return kept
 
     async def find(self, conflict_id: str) -> KeptConflict:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
 
+from modulestore._async.guarding import Guard
 from modulestore._async.ports import Backend, Record
 from modulestore._async.preparing import WriteRules, conversion_steps, prepare_write, set_format
 from modulestore._async.store_base import StoreBase
@@ -70,7 +71,7 @@ class ConvertingStore(StoreBase):
         if schema not in get_args(Schema):
             raise InvalidInput(f"there is no stored format {schema!r}", hint="1 or 2")
         quiet: Progress = lambda what, done, total: None  # noqa: E731
-        converter = _Converter(self._backend, self._rules, schema, progress or quiet)
+        converter = _Converter(self._backend, self._rules, self._guard, schema, progress or quiet)
         return await (converter.plan() if dry_run else converter.run())
 
     async def possible_conversions(self) -> list[Step]:
@@ -83,8 +84,11 @@ class ConvertingStore(StoreBase):
 class _Converter:
     """One conversion of one database."""
 
-    def __init__(self, backend: Backend, rules: WriteRules, schema: Schema, progress: Progress) -> None:
+    def __init__(
+        self, backend: Backend, rules: WriteRules, guard: Guard, schema: Schema, progress: Progress
+    ) -> None:
         self._backend = backend
+        self._guard = guard
         self._database = backend.past_cache()
         self._limit = backend.max_document
         self._rules = rules
@@ -104,8 +108,8 @@ class _Converter:
 
     async def run(self) -> Conversion:
         """Do it."""
-        schema = await prepare_write(self._backend, -1, replace(self._rules, new_schema=self._schema))
-        if schema != self._schema == PLATFORM_SCHEMA:
+        prepared = await prepare_write(self._backend, -1, replace(self._rules, new_schema=self._schema))
+        if prepared.schema != self._schema == PLATFORM_SCHEMA:
             await self._expect_room()
         claim = await self._claim()
         before = self._so_far.converted
@@ -136,11 +140,22 @@ class _Converter:
                 stored = await group.structures.get_many(made)
                 done = {version: made[version] for version, there in stored.items() if there == made[version]}
                 self._again.update(stored.keys() - done.keys())
+            if groundless := await self._groundless(group, done):
+                await group.structures.replace_many({version: documents[version] for version in groundless})
+                self._again.update(groundless)
+                self._memory = Memory()  # has what is there no more
+                done = {version: one for version, one in done.items() if version not in groundless}
             self._count(documents, done)
             value = self._as_record()
             if not await group.records.swap(claim, value):
                 raise _overtaken()
         return replace(claim, revision=claim.revision + 1, value=value)
+
+    async def _groundless(self, group: Backend, made: Mapping[VersionId, bytes]) -> list[VersionId]:
+        """Those that were stored on versions which pruning has taken, or is taking, meanwhile."""
+        bases = {version: set(built_on(document)) for version, document in made.items()}
+        gone = await self._guard.gone(group, set().union(*bases.values()))
+        return [version for version, below in bases.items() if not gone.isdisjoint(below)]
 
     async def _converted(self, documents: Mapping[VersionId, bytes]) -> dict[VersionId, bytes]:
         """Those documents that are in the other format, in this one; those that cannot be are noted."""

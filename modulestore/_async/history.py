@@ -155,13 +155,20 @@ class HistoryStore(StoreBase):
         found = await find_version(self._backend, entry, version)
         await self._reader.structures([found])
         await prepare_write(self._backend, author, self._rules)
+        await self._guard.expect_version(self._backend, found)  # this process may have what is gone at hand
         value = {"version": str(found), "author": author, "created_on": self._now()}
-        if not await self._backend.records.put_if_absent(tag_kind(entry.key), name, value):
-            there = await self._backend.records.get(tag_kind(entry.key), name)
-            if there is None or there.value["version"] != str(found):
-                raise Conflict(
-                    f"another version is tagged {name!r}", place=str(entry.key), hint="choose another name"
-                )
+        is_new = await self._backend.records.put_if_absent(tag_kind(entry.key), name, value)
+        there = await self._backend.records.get(tag_kind(entry.key), name)
+        if there is None or there.value["version"] != str(found):
+            raise Conflict(
+                f"another version is tagged {name!r}", place=str(entry.key), hint="choose another name"
+            )
+        try:
+            await self._guard.expect_version(self._backend, found)
+        except VersionNotFound:
+            if is_new:
+                await self._backend.records.delete(there)
+            raise
         return found
 
     async def untag(self, key: object, name: str) -> bool:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modulestore._async.committing import insert_entry, swap_heads
+from modulestore._async.guarding import Guard, Written
 from modulestore._async.ports import Backend, Files
-from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.reading import Reader
 from modulestore._async.waiting import run_blocking
 from modulestore.errors import CommitUnknown, CourseExists, HeadMoved, ModuleStoreError, ProblemsFound
@@ -56,7 +56,7 @@ class Importer:
     backend: Backend
     reader: Reader
     author: Author
-    rules: WriteRules
+    guard: Guard
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     progress: Progress
@@ -86,7 +86,7 @@ class Importer:
             changed = bool(uploads) or not plan.changes_nothing
             if not changed or dry_run:
                 return report(plan, plain, changed=changed)
-            schema = await prepare_write(self.backend, self.author, self.rules)
+            schema = await self.guard.schema(self.backend, self.author)
             try:
                 await self._write(plan, schema, uploads, tree)
             except (HeadMoved, CourseExists) as error:
@@ -139,6 +139,9 @@ class Importer:
                     written.files.extend(upload.file for upload in batch if not upload.replaces)
                     await _send(group.files, batch, tree)
                     done += len(batch)
+                await self.guard.expect(
+                    group, schema, Written.of(written.structures, written.definitions.keys())
+                )
                 reached = True
                 await _make_visible(group, plan)
                 visible = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from modulestore._async.ports import Backend
 from modulestore.errors import InvalidAuthor, ReadOnlyStore
@@ -21,6 +21,7 @@ from modulestore.upkeep.steps import PendingStep, Step
 
 __all__ = [
     "FORMAT",
+    "Prepared",
     "WriteRules",
     "apply_steps",
     "conversion_steps",
@@ -47,10 +48,20 @@ class WriteRules:
     new_schema: Schema = 2
 
 
-async def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema:
-    """Get a database ready to be written to by ``author``; the format that its structures are written in.
+class Prepared(NamedTuple):
+    """How a database is written to.
 
-    One round trip when it is ready. The answer is for one commit: a database may be converted at any time.
+    Attributes:
+        schema: the format of structures, at this moment: a database may be converted at any time.
+        is_ours: it has a record that says so; else it is a platform's, where authors are integers.
+    """
+
+    schema: Schema
+    is_ours: bool
+
+
+async def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Prepared:
+    """Get a database ready to be written to by ``author``. One round trip when it is ready.
 
     Raises:
         ReadOnlyStore: it is a platform's, and writing there was not asked for.
@@ -62,7 +73,7 @@ async def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> 
         await backend.records.put_if_absent(*FORMAT, format_record(rules.new_schema))
         record = await backend.records.get(*FORMAT)  # which may be somebody else's by now
     if record is not None:
-        return as_schema(record.value.get("schema_version"))
+        return Prepared(as_schema(record.value.get("schema_version")), is_ours=True)
     if not rules.on_platform:
         raise ReadOnlyStore(
             "this database was written by an Open edX platform, and is open for reading",
@@ -72,7 +83,7 @@ async def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> 
         raise InvalidAuthor(
             f"the platform's documents need an integer author, not {author!r}", hint="give a user id, or -1"
         )
-    return PLATFORM_SCHEMA
+    return Prepared(PLATFORM_SCHEMA, is_ours=False)
 
 
 def format_record(schema: Schema) -> Mapping[str, Any]:

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 
 from modulestore._async.committing import insert_entry
+from modulestore._async.guarding import Guard, Written
 from modulestore._async.ports import Backend, Record
 from modulestore._async.waiting import closing
 from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStoreError, StorageError
+from modulestore.formats.structures import Schema
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.index import IndexEntry
 
@@ -37,17 +39,23 @@ class Rerun:
 
     Attributes:
         source: the course whose files it gets.
+        source_heads: the versions that it begins with, or that its own are made from.
         entry: of the new course.
         definitions, structures: what it does not share with the source, encoded.
         provenance: where it comes from.
+        guard: sees to it that what it shares with the source stays.
+        schema: the format that ``structures`` are in.
     """
 
     backend: Backend
     source: ContextKey
+    source_heads: Mapping[str, VersionId]
     entry: IndexEntry
     definitions: Mapping[VersionId, bytes]
     structures: Mapping[VersionId, bytes]
     provenance: Mapping[str, Any]
+    guard: Guard
+    schema: Schema
     _copied: list[AssetKey] = field(default_factory=list, init=False)
 
     async def write(self) -> None:
@@ -56,6 +64,7 @@ class Rerun:
         Raises:
             CourseExists: there is such a course now.
             Conflict: somebody else has begun to make it.
+            VersionNotFound: the source was edited meanwhile, and what it was is being pruned.
             CommitUnknown: the database went away, and did not come back to be asked.
         """
         # Whether the index may, and whether it certainly does, lead to what was written: then that is needed.
@@ -69,6 +78,10 @@ class Rerun:
                 # With the entry's id: what a re-run that failed leaves is no other one's.
                 name = f"{self.entry.key} {self.entry.id}"
                 await group.records.put_if_absent(_PROVENANCE, name, self.provenance)
+                written = Written.of(
+                    self.structures, self.definitions.keys(), versions=self.source_heads.values()
+                )
+                await self.guard.expect(group, self.schema, written)
                 await self._expect_alone(group)
                 reached = True
                 await insert_entry(group, self.entry)
@@ -86,7 +99,7 @@ class Rerun:
 
     async def _claim(self, group: Backend) -> None:
         there = await group.records.get(CLAIM, str(self.entry.key))
-        heads = {branch: str(head) for branch, head in self.entry.heads.items()}
+        heads = {branch: str(head) for branch, head in self.source_heads.items()}
         value = {"entry": str(self.entry.id), "heads": heads}
         if there is None:
             claimed = await group.records.put_if_absent(CLAIM, str(self.entry.key), value)

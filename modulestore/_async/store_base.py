@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from modulestore._async.collected import Collected
 from modulestore._async.commits import Committer
+from modulestore._async.guarding import Guard
 from modulestore._async.ports import Backend
 from modulestore._async.preparing import WriteRules
 from modulestore._async.reading import Reader
@@ -55,7 +56,8 @@ class StoreBase:
         self._collected = Collected(self._reader, cache)
         self._clock = now or (lambda: datetime.now(UTC))
         self._ids = ids or iter(new_version_id, None)
-        self._committer = Committer(backend, self._reader, self._rules, self._now, self._ids, observe=told)
+        self._guard = Guard(self._rules)
+        self._committer = Committer(backend, self._reader, self._guard, self._now, self._ids, observe=told)
 
     def _now(self) -> datetime:
         now = self._clock().astimezone(UTC)

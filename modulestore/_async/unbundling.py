@@ -20,6 +20,7 @@ from modulestore._async.bundled_documents import BundledDocuments
 from modulestore._async.commits import message_kind
 from modulestore._async.committing import insert_entry
 from modulestore._async.conflicts import CONFLICT
+from modulestore._async.guarding import Guard, Written
 from modulestore._async.history import tag_kind
 from modulestore._async.ports import Backend, Record
 from modulestore._async.preparing import WriteRules, prepare_write
@@ -64,6 +65,7 @@ class Restore:
         backend: Backend,
         memory: Memory,
         rules: WriteRules,
+        guard: Guard,
         ids: Iterator[VersionId],
         bundle: BundleFile,
         key: ContextKey,
@@ -72,6 +74,7 @@ class Restore:
         self._backend = backend
         self._memory = memory
         self._rules = rules
+        self._guard = guard
         self._bundle = bundle
         self._progress = progress
         self._own = str(next(ids))
@@ -100,10 +103,12 @@ class Restore:
         return report
 
     async def _prepare(self, author: Author, proven: Proven) -> Schema:
-        schema = await prepare_write(self._backend, author, self._rules)
+        prepared = await prepare_write(self._backend, author, self._rules)
         # A platform's database holds numbers of authors only.
         named = sorted(one for one in proven.authors if isinstance(one, str))
-        return await prepare_write(self._backend, named[0], self._rules) if named else schema
+        if named:
+            await prepare_write(self._backend, named[0], self._rules)
+        return prepared.schema
 
     def _report(self, proven: Proven, changed: bool) -> RestoreReport:
         heads = self._entry.heads
@@ -140,7 +145,7 @@ class Restore:
                 await documents.put(group)
                 await self._put_files(group)
                 await self._put_records(group, proven.records)
-                await self._verify_stored(group, documents)
+                await self._verify_stored(group, documents, schema)
                 await self._expect_claim(group)
                 reached = True
                 await insert_entry(group, self._entry)
@@ -225,12 +230,14 @@ class Restore:
         }
         return names[record.kind]
 
-    async def _verify_stored(self, group: Backend, documents: BundledDocuments) -> None:
-        """Make sure that all that the entry will lead to is there, just before it does.
+    async def _verify_stored(self, group: Backend, documents: BundledDocuments, schema: Schema) -> None:
+        """Make sure that all that the entry will lead to is there, and stays, just before it does.
 
         Raises:
-            Conflict: something was removed meanwhile.
+            Conflict: something was removed meanwhile, or is about to be.
         """
+        written = Written(documents.ids("structure"), documents.ids("definition"))
+        await self._guard.expect(group, schema, written)
         if missing := await documents.missing(group.past_cache()):
             raise Conflict(
                 f"{missing} was removed while the bundle was restored",

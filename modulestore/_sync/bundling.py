@@ -130,6 +130,7 @@ class BundlingStore(StoreBase):
                 backend=self._backend,
                 memory=self._reader.memory,
                 rules=self._rules,
+                guard=self._guard,
                 ids=self._ids,
                 bundle=bundle,
                 key=course_key,

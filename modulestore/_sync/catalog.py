@@ -26,11 +26,12 @@ from modulestore.model.structure import Structure
 from modulestore.model.summary import CourseSummary, shown_branch, summarize
 from modulestore.model.values import Author
 
-__all__ = ["DELETED", "CatalogStore"]
+__all__ = ["DELETED", "EXPIRING", "CatalogStore", "is_expiring"]
 
 # Structures that a list of courses holds in memory at a time.
 _BATCH = 16
 DELETED = "deleted"  # kind of the records of deleted courses
+EXPIRING = "expiring"  # what such a record has once pruning has begun to take away what only that course had
 
 
 class CatalogStore(StoreBase):
@@ -162,10 +163,18 @@ class CatalogStore(StoreBase):
             "on": new.entry.edited_on,
         }
         definitions, encoded = _encoded(new, schema)
-        rerun_ = Rerun(
-            self._backend, there.key, new.entry, definitions, encoded, provenance, self._guard, schema
+        made = Rerun(
+            self._backend,
+            there.key,
+            there.heads,
+            new.entry,
+            definitions,
+            encoded,
+            provenance,
+            self._guard,
+            schema,
         )
-        rerun_.write()
+        made.write()
         return new.entry
 
     def _sources(self, entry: IndexEntry) -> tuple[dict[str, Structure], dict[VersionId, Definition]]:
@@ -209,7 +218,7 @@ class CatalogStore(StoreBase):
         records = [
             record
             for record in self._backend.records.list(DELETED)
-            if record.key.startswith(f"{course_key} ")
+            if record.key.startswith(f"{course_key} ") and not is_expiring(record)
         ]
         if not records:
             raise CourseNotFound(f"no course {course_key} was deleted")
@@ -244,6 +253,11 @@ class CatalogStore(StoreBase):
         if there is not None:
             raise CourseExists(f"there is a course {there.key}", hint="choose another key")
         return key.bare
+
+
+def is_expiring(record: Record) -> bool:
+    """Whether a deleted course can be taken back no more."""
+    return bool(record.value.get(EXPIRING))
 
 
 def _titled(title: str | None) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Conflicts:
 
         Raises:
             EditConflict: items are left to decide; the edit is kept.
+            VersionNotFound: items are left to decide, and ``base`` was pruned, without which nobody can.
         """
         theirs = self._committer.reader.structure(head)
         needed = merging.needed_definitions(base, theirs, mine.structure) - mine.definitions.keys()
@@ -141,9 +142,13 @@ class Conflicts:
                 break
         try:
             self._committer.guard.expect_version(self._committer.backend, base.id)
-        except VersionNotFound:
-            # Pruned while its author was at work: the conflict cannot be decided without it.
-            self.keep_version(base.stored_as(None), {})
+        except VersionNotFound as error:
+            self.forget(kept)
+            raise VersionNotFound(
+                f"version {base.id}, which this edit began with, was pruned while its author was at work",
+                place=str(kept.key),
+                hint="nothing was written: open the course again, and repeat the edit",
+            ) from error
         return kept
 
     def find(self, conflict_id: str) -> KeptConflict:

@@ -109,8 +109,8 @@ class _Converter:
 
     def run(self) -> Conversion:
         """Do it."""
-        schema = prepare_write(self._backend, -1, replace(self._rules, new_schema=self._schema))
-        if schema != self._schema == PLATFORM_SCHEMA:
+        prepared = prepare_write(self._backend, -1, replace(self._rules, new_schema=self._schema))
+        if prepared.schema != self._schema == PLATFORM_SCHEMA:
             self._expect_room()
         claim = self._claim()
         before = self._so_far.converted

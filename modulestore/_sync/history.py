@@ -154,6 +154,7 @@ class HistoryStore(StoreBase):
         found = find_version(self._backend, entry, version)
         self._reader.structures([found])
         prepare_write(self._backend, author, self._rules)
+        self._guard.expect_version(self._backend, found)  # this process may have what is gone at hand
         value = {"version": str(found), "author": author, "created_on": self._now()}
         is_new = self._backend.records.put_if_absent(tag_kind(entry.key), name, value)
         there = self._backend.records.get(tag_kind(entry.key), name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from modulestore._sync.ports import Backend
 from modulestore.errors import InvalidAuthor, ReadOnlyStore
@@ -22,6 +22,7 @@ from modulestore.upkeep.steps import PendingStep, Step
 
 __all__ = [
     "FORMAT",
+    "Prepared",
     "WriteRules",
     "apply_steps",
     "conversion_steps",
@@ -48,10 +49,20 @@ class WriteRules:
     new_schema: Schema = 2
 
 
-def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema:
-    """Get a database ready to be written to by ``author``; the format that its structures are written in.
+class Prepared(NamedTuple):
+    """How a database is written to.
 
-    One round trip when it is ready. The answer is for one commit: a database may be converted at any time.
+    Attributes:
+        schema: the format of structures, at this moment: a database may be converted at any time.
+        is_ours: it has a record that says so; else it is a platform's, where authors are integers.
+    """
+
+    schema: Schema
+    is_ours: bool
+
+
+def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Prepared:
+    """Get a database ready to be written to by ``author``. One round trip when it is ready.
 
     Raises:
         ReadOnlyStore: it is a platform's, and writing there was not asked for.
@@ -63,7 +74,7 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema
         backend.records.put_if_absent(*FORMAT, format_record(rules.new_schema))
         record = backend.records.get(*FORMAT)  # which may be somebody else's by now
     if record is not None:
-        return as_schema(record.value.get("schema_version"))
+        return Prepared(as_schema(record.value.get("schema_version")), is_ours=True)
     if not rules.on_platform:
         raise ReadOnlyStore(
             "this database was written by an Open edX platform, and is open for reading",
@@ -73,7 +84,7 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Schema
         raise InvalidAuthor(
             f"the platform's documents need an integer author, not {author!r}", hint="give a user id, or -1"
         )
-    return PLATFORM_SCHEMA
+    return Prepared(PLATFORM_SCHEMA, is_ours=False)
 
 
 def format_record(schema: Schema) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from modulestore._sync.bundled_documents import BundledDocuments
 from modulestore._sync.commits import message_kind
 from modulestore._sync.committing import insert_entry
 from modulestore._sync.conflicts import CONFLICT
+from modulestore._sync.guarding import Guard, Written
 from modulestore._sync.history import tag_kind
 from modulestore._sync.ports import Backend, Record
 from modulestore._sync.preparing import WriteRules, prepare_write
@@ -65,6 +66,7 @@ class Restore:
         backend: Backend,
         memory: Memory,
         rules: WriteRules,
+        guard: Guard,
         ids: Iterator[VersionId],
         bundle: BundleFile,
         key: ContextKey,
@@ -73,6 +75,7 @@ class Restore:
         self._backend = backend
         self._memory = memory
         self._rules = rules
+        self._guard = guard
         self._bundle = bundle
         self._progress = progress
         self._own = str(next(ids))
@@ -101,10 +104,12 @@ class Restore:
         return report
 
     def _prepare(self, author: Author, proven: Proven) -> Schema:
-        schema = prepare_write(self._backend, author, self._rules)
+        prepared = prepare_write(self._backend, author, self._rules)
         # A platform's database holds numbers of authors only.
         named = sorted(one for one in proven.authors if isinstance(one, str))
-        return prepare_write(self._backend, named[0], self._rules) if named else schema
+        if named:
+            prepare_write(self._backend, named[0], self._rules)
+        return prepared.schema
 
     def _report(self, proven: Proven, changed: bool) -> RestoreReport:
         heads = self._entry.heads
@@ -141,7 +146,7 @@ class Restore:
                 documents.put(group)
                 self._put_files(group)
                 self._put_records(group, proven.records)
-                self._verify_stored(group, documents)
+                self._verify_stored(group, documents, schema)
                 self._expect_claim(group)
                 reached = True
                 insert_entry(group, self._entry)
@@ -226,12 +231,14 @@ class Restore:
         }
         return names[record.kind]
 
-    def _verify_stored(self, group: Backend, documents: BundledDocuments) -> None:
-        """Make sure that all that the entry will lead to is there, just before it does.
+    def _verify_stored(self, group: Backend, documents: BundledDocuments, schema: Schema) -> None:
+        """Make sure that all that the entry will lead to is there, and stays, just before it does.
 
         Raises:
-            Conflict: something was removed meanwhile.
+            Conflict: something was removed meanwhile, or is about to be.
         """
+        written = Written(documents.ids("structure"), documents.ids("definition"))
+        self._guard.expect(group, schema, written)
         if missing := documents.missing(group.past_cache()):
             raise Conflict(
                 f"{missing} was removed while the bundle was restored",

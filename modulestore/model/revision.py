@@ -8,10 +8,12 @@ structure that shares everything else with that version.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from modulestore.errors import InvalidKey
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.definition import Definition
 from modulestore.model.deriving import derive
@@ -148,6 +150,35 @@ class Revision:
     def changes(self) -> Mapping[BlockKey, BlockRecord | None]:
         """The blocks that were put, and None for those that were removed, in order of the first change."""
         return self._changed
+
+    @property
+    def shared_definitions(self) -> set[VersionId]:
+        """The stored definitions that it needs, and that its base has not at the same blocks."""
+        base = self.base
+        found: set[VersionId] = set()
+        for key, record in self._changed.items():
+            if record is not None and record.definition not in self.definitions:
+                position = None if base is None else base.position(key)
+                if base is None or position is None or base.definitions[position] != record.definition:
+                    found.add(record.definition)
+        return found
+
+    @property
+    def opened(self) -> set[VersionId]:
+        """Versions of libraries that the blocks which changed lead to.
+
+        Source: split modulestore documents, ``source_library_version`` and ``original_usage_version``.
+        """
+        found: set[VersionId] = set()
+        for record in self._changed.values():
+            if record is not None:
+                source = record.edit_info.original_usage_version
+                found.update([] if source is None else [source])
+                pin = record.settings.get("source_library_version")
+                if isinstance(pin, str) and len(pin) == 24:
+                    with suppress(InvalidKey):
+                        found.add(VersionId.parse(pin))
+        return found
 
     def restore(self, changes: Mapping[BlockKey, BlockRecord | None]) -> None:
         """Go back to the blocks as they were when ``changes`` was copied from `changes`."""
