@@ -43,6 +43,9 @@ def page() -> str:
     from modulestore.cli.main import app
 
     names = [command.name for command in app.registered_commands if command.name]
+    for group in app.registered_groups:
+        inside = group.typer_instance.registered_commands if group.typer_instance else ()
+        names += [f"{group.name} {command.name}" for command in inside]
     return HEAD + "".join(f"\n## `modulestore {name}`\n\n```text\n{help_of(name)}\n```\n" for name in names)
 
 
@@ -52,7 +55,7 @@ def help_of(name: str) -> str:
 
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        main([name, "--help"])
+        main([*name.split(), "--help"])
     return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
 
 

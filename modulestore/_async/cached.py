@@ -55,6 +55,7 @@ class _Backend(Backend):
         self.records = backend.records
         self.max_document = backend.max_document
         self.old_store = backend.old_store
+        self.has_atomic_groups = backend.has_atomic_groups
 
     async def now(self) -> datetime:
         return await self._backend.now()

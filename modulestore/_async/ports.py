@@ -325,6 +325,7 @@ class Backend(ABC):
     Attributes:
         old_store: the platform's older store in the same database; None where there can be none.
         max_document: bytes that one document may have.
+        has_atomic_groups: whether what is done in a `group` becomes visible at one moment.
     """
 
     index: Index
@@ -334,6 +335,7 @@ class Backend(ABC):
     records: Records
     max_document: int
     old_store: OldStore | None = None
+    has_atomic_groups: bool = False
 
     @abstractmethod
     async def now(self) -> datetime:

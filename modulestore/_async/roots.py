@@ -86,7 +86,7 @@ def _claim(record: Record) -> Iterator[Root]:
 def _deleted(record: Record) -> Iterator[Root]:
     for branch in record.value["heads"]:
         version = _version(record, record.value["heads"], branch)
-        yield Root(RootKind.DELETED, version, record.key.partition(" ")[0], branch)
+        yield Root(RootKind.DELETED, version, record.key.partition(" ")[0], branch, record.key)
 
 
 def _version(record: Record, values: Mapping[str, Any], name: str) -> VersionId:

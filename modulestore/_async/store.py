@@ -17,6 +17,7 @@ from modulestore._async.finding import find_wanted
 from modulestore._async.importing import Importer
 from modulestore._async.libraries import LibraryStore
 from modulestore._async.preparing import apply_steps, pending_steps
+from modulestore._async.pruning.store import PruningStore
 from modulestore._async.publishing import PublishingStore
 from modulestore._async.statistics import StatisticsStore
 from modulestore._async.upgrading import UpgradingStore
@@ -42,6 +43,7 @@ class AsyncStore(
     CatalogStore,
     ViewStore,
     ConvertingStore,
+    PruningStore,
     CheckingStore,
     DraftCoursesStore,
     UpgradingStore,

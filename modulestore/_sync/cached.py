@@ -56,6 +56,7 @@ class _Backend(Backend):
         self.records = backend.records
         self.max_document = backend.max_document
         self.old_store = backend.old_store
+        self.has_atomic_groups = backend.has_atomic_groups
 
     def now(self) -> datetime:
         return self._backend.now()

@@ -18,6 +18,7 @@ from modulestore._sync.finding import find_wanted
 from modulestore._sync.importing import Importer
 from modulestore._sync.libraries import LibraryStore
 from modulestore._sync.preparing import apply_steps, pending_steps
+from modulestore._sync.pruning.store import PruningStore
 from modulestore._sync.publishing import PublishingStore
 from modulestore._sync.statistics import StatisticsStore
 from modulestore._sync.upgrading import UpgradingStore
@@ -43,6 +44,7 @@ class Store(
     CatalogStore,
     ViewStore,
     ConvertingStore,
+    PruningStore,
     CheckingStore,
     DraftCoursesStore,
     UpgradingStore,

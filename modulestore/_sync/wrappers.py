@@ -90,6 +90,7 @@ class WrappedBackend(Backend):
         self.records = _Records(backend.records, around)
         self.max_document = backend.max_document
         self.old_store = None if backend.old_store is None else _OldStore(backend.old_store, around)
+        self.has_atomic_groups = backend.has_atomic_groups
 
     def now(self) -> datetime:
         return self._around("now", self._backend.now)

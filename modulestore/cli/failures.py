@@ -44,6 +44,10 @@ def report_failure(error: ModuleStoreError | typer.TyperException, command: str,
     Args:
         command: how a command on the same store begins.
     """
+    if isinstance(error, typer.TyperException) and error.format_message().startswith("Usage:"):
+        # A group of commands without a command: its help.
+        print(error.format_message(), file=sys.stderr)
+        return
     if isinstance(error, ModuleStoreError):
         details: dict[str, Any] = {
             "type": type(error).__name__,

@@ -17,6 +17,7 @@ from modulestore.cli import (
     editing,
     history,
     importing,
+    pruning,
     publishing,
     reading,
     restoring,
@@ -73,6 +74,7 @@ app.command("undelete")(catalog.undelete)
 app.command("stats")(statistics.stats)
 app.command("bundle")(bundling.bundle)
 app.command("check")(checking.check)
+app.add_typer(pruning.prune, name="prune")
 app.command("upgrade")(upkeep.upgrade)
 
 

@@ -93,5 +93,5 @@ def clipped(value: object) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """``1 block``, ``2 blocks``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """``1 block``, ``12,345 blocks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -6,7 +6,7 @@ Only what is *opened* counts. The other ids in a structure (``update_version``, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modulestore.keys import VersionId
@@ -32,12 +32,14 @@ class Root:
     Attributes:
         course: key of the course or library.
         name: of the branch, the tag, or the conflict and its side.
+        record: key of the record that it comes from, if it comes from one.
     """
 
     kind: RootKind
     version: VersionId
     course: str
     name: str
+    record: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.course}"

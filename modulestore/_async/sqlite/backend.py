@@ -55,6 +55,7 @@ class SqliteBackend(Backend):
         self.files = SqliteFiles(session)
         self.records = SqliteRecords(session)
         self.max_document = MAX_DOCUMENT
+        self.has_atomic_groups = True
 
     async def now(self) -> datetime:
         return now()

@@ -56,6 +56,7 @@ class SqliteBackend(Backend):
         self.files = SqliteFiles(session)
         self.records = SqliteRecords(session)
         self.max_document = MAX_DOCUMENT
+        self.has_atomic_groups = True
 
     def now(self) -> datetime:
         return now()

@@ -1,0 +1,258 @@
+"""Applying a plan: condemn, wait, survey again, link anew, delete. Every step can be repeated."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from modulestore._async.catalog import DELETED, EXPIRING, is_expiring
+from modulestore._async.commits import message_kind
+from modulestore._async.guarding import read_pruning
+from modulestore._async.history import tag_kind
+from modulestore._async.ports import Backend, Definitions, Structures
+from modulestore._async.pruning.condemning import Condemning
+from modulestore._async.pruning.planning import expect_sound
+from modulestore._async.pruning.survey import Survey, list_candidates
+from modulestore._async.roots import read_roots
+from modulestore._async.waiting import monotonic, sleep
+from modulestore.errors import Conflict
+from modulestore.keys import VersionId, parse_course_key
+from modulestore.model.columns import VersionColumn
+from modulestore.model.values import Progress
+from modulestore.storage.spool import Spool
+from modulestore.upkeep.pruning.condemned import Kind
+from modulestore.upkeep.pruning.plan import Plan
+from modulestore.upkeep.pruning.report import PruneReport, shown_bytes
+from modulestore.upkeep.roots import Root, RootKind
+
+__all__ = ["Applier", "Pace"]
+
+_RELINKS: Final = 1000  # structures that are linked anew at once
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a database is pruned.
+
+    Attributes:
+        grace: how long what is condemned is left alone: longer than any writer takes from its look at the
+            condemned to the swap that makes a version visible.
+        batch: documents in one deletion.
+        delay: pause after each.
+    """
+
+    grace: timedelta
+    batch: int = 1000
+    delay: timedelta = timedelta(0)
+
+
+class Applier:
+    """One application of a plan to a database.
+
+    Args:
+        ignore_missing: go on in spite of references that lead nowhere.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        plan: Plan,
+        pace: Pace,
+        sql_heads: Sequence[Root] | None,
+        ignore_missing: bool,
+        progress: Progress,
+    ) -> None:
+        self._backend = backend
+        self._plan = plan
+        self._pace = pace
+        self._sql_heads = sql_heads or ()
+        self._ignore_missing = ignore_missing
+        self._progress = progress
+        self._report = PruneReport()
+        self._seized = 0
+
+    async def run(self) -> PruneReport:
+        """Do it.
+
+        Raises:
+            Conflict: the plan is outdated, or somebody else has begun to prune.
+            ProblemsFound: something that is kept is not there, or cannot be read; nothing was deleted.
+        """
+        before = await read_pruning(self._backend)
+        if not (before.under_way and before.plan == self._plan.digest):
+            await self._expect_current()
+        condemning = await Condemning.begin(self._backend, self._plan.digest)
+        for kind, keys in (await condemning.left_behind()).items():
+            for key in keys:
+                await self._delete_chunk(condemning, kind, key, _nothing)
+        self._seized = 0
+        await self._expire_courses()
+        await condemning.condemn({"structures": self._plan.deleted, "definitions": self._plan.definitions})
+        spool = Spool()
+        try:
+            try:
+                await self._wait()
+                await self._survey(spool)
+            except Exception:
+                await condemning.withdraw()
+                raise
+            await self._relink(spool)
+            for key in reversed(condemning.keys("structures")):
+                await self._delete_chunk(condemning, "structures", key, spool.kept_among)
+            for key in condemning.keys("definitions"):
+                await self._delete_chunk(condemning, "definitions", key, spool.needed_among)
+            await self._delete_messages(spool)
+        finally:
+            spool.close()
+        await condemning.end()
+        planned = len(self._plan.deleted) + len(self._plan.definitions)
+        return replace(self._report, spared=planned - self._seized)
+
+    async def _expect_current(self) -> None:
+        """Make sure that no branch has gone to what the plan deletes: then all of it is about other branches.
+
+        Other references that were made since (a tag, a course taken back) are found by the survey, and spare
+        what they lead to.
+        """
+        heads = [root for root in await read_roots(self._backend) if root.kind is RootKind.HEAD]
+        for root in [*heads, *self._sql_heads]:
+            if _has(self._plan.deleted, root.version):
+                raise Conflict(
+                    f"the plan is outdated: {root} is {root.version} now, which it deletes",
+                    hint="nothing was deleted: make a new plan, `prune plan`",
+                )
+
+    async def _expire_courses(self) -> None:
+        """Courses that were deleted long ago can be taken back no more; what only they had goes with them."""
+        for expired in self._plan.expired:
+            record = await self._backend.records.get(DELETED, expired.record)
+            if record is None or (record.revision != expired.revision and not is_expiring(record)):
+                continue
+            value = {**record.value, EXPIRING: True}
+            if not await self._backend.records.swap(record, value):
+                continue  # taken back at this moment: the survey will find its heads
+            key = parse_course_key(expired.course)
+            others = [
+                other
+                for other in await self._backend.records.list(DELETED)
+                if other.key != record.key and other.key.startswith(f"{key} ")
+            ]
+            if not others and await self._backend.index.get(key) is None:
+                for kind in (tag_kind(key), message_kind(key)):
+                    for left in await self._backend.records.list(kind):
+                        await self._backend.records.delete(left)
+                for file in await self._backend.files.list(key):
+                    await self._backend.files.delete(file.key)
+            await self._backend.records.delete(replace(record, revision=record.revision + 1, value=value))
+            self._report = replace(self._report, expired=self._report.expired + 1)
+
+    async def _wait(self) -> None:
+        """Let everybody finish who looked at the condemned before."""
+        grace = self._pace.grace.total_seconds()
+        until = monotonic() + grace
+        while (left := until - monotonic()) > 0:
+            self._progress("waiting for those who write", int(grace - left), int(grace))
+            await sleep(min(1.0, left))
+
+    async def _survey(self, spool: Spool) -> None:
+        """What is kept by now, of what the plan deletes."""
+        plan = self._plan
+        course = None if plan.header.course is None else parse_course_key(plan.header.course)
+        await list_candidates(self._backend, course, spool, self._progress)
+        survey = Survey(
+            self._backend,
+            plan.header.policy,
+            spool,
+            await self._backend.now(),
+            self._sql_heads,
+            self._progress,
+            not_planned=self._not_planned,
+            known=lambda version: _has(plan.kept, version),
+        )
+        await survey.run()
+        expect_sound(survey, ignore_missing=self._ignore_missing)
+
+    def _not_planned(self, column: VersionColumn) -> Iterator[VersionId]:
+        """Of ids in order those that the plan does not have."""
+        seen = {
+            version
+            for planned in (self._plan.kept, self._plan.deleted)
+            for version in planned[bisect_left(planned, column[0]) : bisect_right(planned, column[-1])]
+        }
+        return (version for version in column if version not in seen)
+
+    async def _relink(self, spool: Spool) -> None:
+        """Link anew what comes after what goes; not where that stays after all."""
+        relinks = self._plan.relinks
+        for at in range(0, len(relinks), _RELINKS):
+            batch = relinks[at : at + _RELINKS]
+            stays = spool.kept_among({relink.before for relink in batch})
+            links = await self._backend.structures.links([relink.version for relink in batch])
+            due = {
+                relink.version: relink.to
+                for relink in batch
+                if relink.before not in stays
+                and (link := links.get(relink.version)) is not None
+                and link.previous == relink.before
+            }
+            if due:
+                done = await self._backend.structures.relink(due)
+                self._report = replace(self._report, relinked=self._report.relinked + done)
+            self._progress("linking anew", at + len(batch), len(relinks))
+
+    async def _delete_chunk(
+        self,
+        condemning: Condemning,
+        kind: Kind,
+        key: str,
+        spared: Callable[[Collection[VersionId]], set[VersionId]],
+    ) -> None:
+        """Delete a chunk, the newest first: what is stored on others goes before them."""
+        ids = await condemning.seize(kind, key, spared)
+        self._seized += len(ids)
+        port: Structures | Definitions = (
+            self._backend.structures if kind == "structures" else self._backend.definitions
+        )
+        for end in range(len(ids), 0, -self._pace.batch):
+            batch = ids[max(0, end - self._pace.batch) : end]
+            sizes = await port.sizes(batch)
+            gone = await port.delete_many(batch)
+            self._count(kind, gone, len(batch) - gone, sum(sizes.values()))
+            if self._pace.delay:
+                await sleep(self._pace.delay.total_seconds())
+        await condemning.drop(kind, key)
+
+    def _count(self, kind: Kind, gone: int, absent: int, size: int) -> None:
+        report = self._report
+        deleted, definitions = (gone, 0) if kind == "structures" else (0, gone)
+        self._report = replace(
+            report,
+            deleted=report.deleted + deleted,
+            definitions=report.definitions + definitions,
+            absent=report.absent + absent,
+            bytes=report.bytes + size,
+        )
+        total = len(self._plan.deleted if kind == "structures" else self._plan.definitions)
+        done = self._report.deleted if kind == "structures" else self._report.definitions
+        freed = shown_bytes(self._report.bytes)
+        self._progress(f"deleting {kind}, {freed} freed", done, total)
+
+    async def _delete_messages(self, spool: Spool) -> None:
+        """What was said of versions that are gone."""
+        for entry in await self._backend.index.list():
+            for record in await self._backend.records.list(message_kind(entry.key)):
+                version = VersionId.parse(record.key)
+                if _has(self._plan.deleted, version) and not spool.kept_among([version]):
+                    await self._backend.records.delete(record)
+
+
+def _has(ids: VersionColumn, version: VersionId) -> bool:
+    at = bisect_left(ids, version)
+    return at < len(ids) and ids[at] == version
+
+
+def _nothing(ids: Collection[VersionId]) -> set[VersionId]:
+    return set()
