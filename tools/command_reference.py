@@ -18,8 +18,9 @@ HEAD = """# The command
 
 <!-- Written by `python -m tools.command_reference` from the command's own help: change that, not this. -->
 
-`modulestore [--store URL] COMMAND …` works on one store: `--store`, else `$MODULESTORE_URL`, else
-`sqlite:///modulestore.db`.
+`modulestore [--store URL] [--cache URL] COMMAND …` works on one store: `--store`, else `$MODULESTORE_URL`,
+else `sqlite:///modulestore.db`. With `--cache`, else `$MODULESTORE_CACHE`, it works through the memcached
+servers that services use before the same store, so that what it changes or deletes is gone there too.
 
 With `--json` standard output is exactly one JSON value; progress and messages go to standard error, and an
 error is `{"error": {"type", "message", "place", "hint"}}` there.

@@ -26,7 +26,7 @@ from modulestore.cli import (
 )
 from modulestore.cli.failures import exit_code, report_failure
 from modulestore.cli.ordered import OrderedCommand
-from modulestore.cli.settings import DEFAULT_URL, URL_VARIABLE, Settings
+from modulestore.cli.settings import CACHE_VARIABLE, DEFAULT_URL, URL_VARIABLE, Settings
 from modulestore.errors import ModuleStoreError
 
 __all__ = ["app", "main"]
@@ -47,8 +47,17 @@ def _settings(
     store: Annotated[
         str, typer.Option("--store", envvar=URL_VARIABLE, metavar="URL", help="The store to work with.")
     ] = DEFAULT_URL,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            envvar=CACHE_VARIABLE,
+            metavar="URL",
+            help="The memcached servers before it, if there are any: what is changed is taken out of them.",
+        ),
+    ] = None,
 ) -> None:
     context.obj.url = store
+    context.obj.cache = cache or None
 
 
 app.command("create")(catalog.create)

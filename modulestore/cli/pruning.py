@@ -17,7 +17,7 @@ from modulestore.upkeep.heads import parse_heads
 from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, read_plan, reasons_in
 from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration, shown_duration
 from modulestore.upkeep.pruning.reasons import NOT_KEPT
-from modulestore.upkeep.pruning.report import shown_bytes
+from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["prune"]
 
@@ -217,12 +217,9 @@ def apply(
     if json:
         print_json(report)
         return
-    gone = [
-        counted(report.deleted, "version"),
-        counted(report.definitions, "definition"),
-        counted(report.files, "file"),
-    ]
-    print(f"deleted {', '.join(gone)}: {shown_bytes(report.bytes)}")
+    gone = f"{counted(report.deleted, 'version')}, {counted(report.definitions, 'definition')}"
+    files = f", of it files {shown_bytes(report.file_bytes)}" if report.file_bytes else ""
+    print(f"deleted {gone}: {shown_bytes(report.bytes)}{files}")
     for count, what in (
         (report.relinked, "linked to what is left before them"),
         (report.spared, "stay: somebody refers to them since the plan"),

@@ -15,6 +15,7 @@ from modulestore.errors import InvalidInput
 from modulestore.keys import ContextKey, UsageKey, as_usage_key
 
 __all__ = [
+    "CACHE_VARIABLE",
     "DEFAULT_URL",
     "URL_VARIABLE",
     "Author",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 URL_VARIABLE = "MODULESTORE_URL"
+CACHE_VARIABLE = "MODULESTORE_CACHE"
 DEFAULT_URL = "sqlite:///modulestore.db"
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of a course or library.")]
@@ -46,18 +48,23 @@ class Settings:
     """Options that stand before the command."""
 
     url: str = DEFAULT_URL
+    cache: str | None = None
 
     @property
     def command(self) -> str:
         """How another command on the same store begins, ready for a shell."""
-        usual = os.environ.get(URL_VARIABLE) or DEFAULT_URL
-        return "modulestore" if self.url == usual else f"modulestore --store {shlex.quote(self.url)}"
+        words = ["modulestore"]
+        if self.url != (os.environ.get(URL_VARIABLE) or DEFAULT_URL):
+            words += ["--store", shlex.quote(self.url)]
+        if self.cache != (os.environ.get(CACHE_VARIABLE) or None):
+            words += ["--cache", shlex.quote(self.cache or "")]
+        return " ".join(words)
 
 
 def open_store(context: typer.Context, *, must_exist: bool = False) -> Store:
     """The store of ``--store``; a command that only looks does not take a missing file for an empty store."""
     settings: Settings = context.obj
-    return connect(settings.url, must_exist=must_exist)
+    return connect(settings.url, must_exist=must_exist, cache=settings.cache)
 
 
 def as_author(text: str) -> int | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from modulestore import Statistics
-from modulestore.cli.output import as_json_value, print_json, progress_bar
+from modulestore import ProgressCallback, Statistics, Store
+from modulestore.cli.output import as_json_value, counted, print_json, progress_bar
 from modulestore.cli.settings import Json, open_store
 from modulestore.errors import InvalidInput
+from modulestore.upkeep.pruning.plan import PlanSummary
+from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration
+from modulestore.upkeep.sizes import shown_bytes as _size
 from modulestore.upkeep.statistics import Amount, Form, by_age
 
 __all__ = ["stats"]
@@ -36,6 +40,12 @@ def stats(
         Path | None,
         typer.Option(metavar="FILE", help="Draw versions and bytes over time, as .svg or .png."),
     ] = None,
+    keep: Annotated[
+        int | None, typer.Option(metavar="N", help="Say what pruning would free that keeps so many versions.")
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option(metavar="D", help="… that keeps the heads of this time: 90d.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Count what is in the store: versions, content, files and their bytes, by kind, by course, by age.
@@ -46,21 +56,42 @@ def stats(
     \b
     modulestore stats
     modulestore stats course-v1:Example+MS101+2026 --plot ms101.svg
+    modulestore stats --keep 10 --within 90d
     """
+    asked = keep is not None or within is not None
+    policy = Policy(Retention(keep, parse_duration(within) if within else None)) if asked else None
     if plot is not None:
         _check_ending(plot)
         # Only now: it takes long to load, and need not be installed by who does not want it.
         from modulestore.cli.plotting import draw
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
         found = store.statistics(key, progress=progress)
+        freed = None if policy is None else _would_free(store, policy, key, progress)
     if plot is not None:
         draw(found.days, plot, key or "all courses")
     if json:
-        print_json(_as_json(found, plot))
+        print_json({**_as_json(found, plot), "would_free": None if freed is None else _freed_json(freed)})
         return
     print(*_lines(found), sep="\n")
+    if freed is not None:
+        print(
+            f"\npruning would free about {_size(freed.bytes)}: {counted(freed.deleted, 'version')}, "
+            f"{counted(freed.definitions, 'definition')}, {counted(freed.files, 'file')}"
+        )
     if plot is not None:
         print(f"\n{plot}: versions and bytes over time")
+
+
+def _would_free(store: Store, policy: Policy, key: str | None, progress: ProgressCallback) -> PlanSummary:
+    """What a plan of this policy comes to. Heads in SQL are not looked at: it is never applied."""
+    with tempfile.TemporaryDirectory() as folder:
+        return store.plan_pruning(
+            policy, Path(folder) / "plan", course=key, no_sql_index=True, progress=progress
+        )
+
+
+def _freed_json(freed: PlanSummary) -> dict[str, Any]:
+    return {name: getattr(freed, name) for name in ("deleted", "definitions", "files", "bytes")}
 
 
 def _check_ending(plot: Path) -> None:
@@ -122,7 +153,13 @@ def _lines(found: Statistics) -> list[str]:
     kinds += [("definitions", found.definitions), ("files", found.files), ("records", found.records)]
     rows = [["", "count", "bytes", "mean", "largest"]]
     rows += [
-        [name, f"{amount.count:,}", _size(amount.bytes), _size(amount.mean), _size(amount.largest)]
+        [
+            name,
+            f"{amount.count:,}",
+            _size(amount.bytes),
+            _size(amount.mean),
+            _size(amount.largest),
+        ]
         for name, amount in kinds
     ]
     rows.append(["all", "", _size(_bytes(found)), "", ""])
@@ -168,13 +205,3 @@ def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _size(count: int) -> str:
-    """``1.2 MB``; a thousand bytes are a kB."""
-    if count < 1000:
-        return f"{count} B"
-    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        if count < 999.95 * scale:
-            return f"{count / scale:.1f} {unit}"
-    return f"{count / 1e12:,.1f} TB"

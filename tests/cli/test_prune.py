@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from modulestore._sync.preparing import FORMAT
 from modulestore._sync.store import Store
 from modulestore.cli import main
 from modulestore.keys import VersionId, as_course_key
+from modulestore.model.files import CourseFile
 from modulestore.testing._sync.checking import check_store
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
 from tests.cli.conftest import Run
@@ -134,26 +136,30 @@ def test_a_plan_is_outdated_when_a_branch_goes_back(
 
 
 def test_a_platforms_database_wants_its_heads(
-    run: Run, url: str, tmp_path: Path, plan: str, versions: list[str]
+    run: Run, url: str, tmp_path: Path, plan: str, versions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with modulestore.connect(url) as store:
         record = store._backend.records.get(*FORMAT)
         assert record is not None
         assert store._backend.records.delete(record)
-    for words in (["plan", "--keep", "1", "-o", plan], ["apply", plan]):
-        if words[0] == "plan":
-            assert "--heads" in run("prune", *words, exit_code=2)["hint"]
+    assert "--heads" in run("prune", "plan", "--keep", "1", "-o", plan, exit_code=2)["hint"]
     heads = tmp_path / "heads.csv"
     heads.write_text(
         f"course_id,draft_version,published_version,library_version\n{SMALL_COURSE},{versions[4]},,\n"
     )
     made = run("prune", "plan", "--keep", "1", "--heads", str(heads), "-o", plan)
     assert made["reasons"]["SQL head"] == 1
-    assert run("prune", "apply", plan, "--grace", "0s", exit_code=2)["hint"]
-    done = run("prune", "apply", plan, "--grace", "0s", "--heads", str(heads))
-    assert done["deleted"] == made["deleted"]
-    left = [row["version"] for row in run("log", SMALL_COURSE, "--branch", "draft")]
-    assert versions[4] in left
+    apply = ("prune", "apply", plan, "--grace", "0s")
+    assert "--heads" in run(*apply, exit_code=2)["hint"]
+    assert run(*apply, "--heads", str(heads), exit_code=2)["type"] == "ReadOnlyStore"
+    assert len(run("log", SMALL_COURSE, "--branch", "draft")) == len(versions)
+    if url.startswith("mongodb"):
+        capsys.readouterr()
+        assert main(["--store", f"{url}&writes=yes", *apply, "--heads", str(heads), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["deleted"] == made["deleted"]
+        left = [row["version"] for row in run("log", SMALL_COURSE, "--branch", "draft")]
+        assert versions[4] in left
+        assert len(left) < len(versions)
     assert run("prune", "plan", "--keep", "1", "--no-sql-index", "-o", plan)["deleted"] >= 1
 
 
@@ -193,3 +199,28 @@ def test_what_people_see(say: Callable[..., str], tmp_path: Path, capsys: Any) -
     assert "linked" in done
     assert main(["--store", url, "prune"]) == 2
     assert capsys.readouterr().err.startswith("Usage: modulestore prune")
+
+
+def test_what_a_policy_would_free(run: Run, versions: list[str], plan: str) -> None:
+    planned = run("prune", "plan", "--keep", "3", "-o", plan)
+    freed = run("stats", "--keep", "3")["would_free"]
+    assert freed == {name: planned[name] for name in ("deleted", "definitions", "files", "bytes")}
+    assert run("stats")["would_free"] is None
+    assert run("stats", "--within", "60d")["would_free"]["deleted"] == 0
+
+
+def test_files_that_were_replaced_go(run: Run, url: str, plan: str, versions: list[str]) -> None:
+    """Where they are stored once (SQLite), old bytes stay until nobody needs them."""
+    with modulestore.connect(url) as store:
+        key = as_course_key(SMALL_COURSE)
+        for data in (b"first" * 1000, b"second" * 1000):
+            file = CourseFile(key.asset("one.bin"), 0, "one.bin")
+            store._backend.files.put(file, io.BytesIO(data))
+    made = run("prune", "plan", "--keep", "100", "--min-age", "0s", "-o", plan)
+    left = run("prune", "plan", "--keep", "100", "-o", f"{plan}.later")
+    assert left["files"] == 0
+    done = run("prune", "apply", plan, "--grace", "0s")
+    assert (made["files"], done["file_bytes"]) == ((1, 5000) if url.startswith("sqlite") else (0, 0))
+    with modulestore.connect(url) as store:
+        pieces = store._backend.files.read(key.asset("one.bin"))
+        assert b"".join(pieces) == b"second" * 1000

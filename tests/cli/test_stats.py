@@ -14,8 +14,8 @@ import pytest
 
 from modulestore.cli import main
 from modulestore.cli.plotting import draw
-from modulestore.cli.statistics import _size
 from modulestore.errors import InvalidInput
+from modulestore.upkeep.sizes import shown_bytes
 from modulestore.upkeep.statistics import Day
 from tests.cli.conftest import Run
 
@@ -127,4 +127,4 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     ],
 )
 def test_sizes(size: int, text: str) -> None:
-    assert _size(size) == text
+    assert shown_bytes(size) == text

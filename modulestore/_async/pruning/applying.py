@@ -14,7 +14,7 @@ from modulestore._async.guarding import read_pruning
 from modulestore._async.history import tag_kind
 from modulestore._async.ports import Backend, Definitions, Structures
 from modulestore._async.pruning.condemning import Condemning
-from modulestore._async.pruning.planning import expect_sound
+from modulestore._async.pruning.planning import expect_sound, files_before
 from modulestore._async.pruning.survey import Survey, list_candidates
 from modulestore._async.roots import read_roots
 from modulestore._async.waiting import monotonic, sleep
@@ -25,8 +25,9 @@ from modulestore.model.values import Progress
 from modulestore.storage.spool import Spool
 from modulestore.upkeep.pruning.condemned import Kind
 from modulestore.upkeep.pruning.plan import Plan
-from modulestore.upkeep.pruning.report import PruneReport, shown_bytes
+from modulestore.upkeep.pruning.report import PruneReport
 from modulestore.upkeep.roots import Root, RootKind
+from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["Applier", "Pace"]
 
@@ -105,6 +106,7 @@ class Applier:
             for key in condemning.keys("definitions"):
                 await self._delete_chunk(condemning, "definitions", key, spool.needed_among)
             await self._delete_messages(spool)
+            await self._delete_files()
         finally:
             spool.close()
         await condemning.end()
@@ -239,6 +241,24 @@ class Applier:
         done = self._report.deleted if kind == "structures" else self._report.definitions
         freed = shown_bytes(self._report.bytes)
         self._progress(f"deleting {kind}, {freed} freed", done, total)
+
+    async def _delete_files(self) -> None:
+        """Bytes that no file needs, each looked at again by the database."""
+        files = self._plan.files
+        before = files_before(self._plan.header.made_on, self._plan.header.policy)
+        for at in range(0, len(files), self._pace.batch):
+            batch = files[at : at + self._pace.batch]
+            size = await self._backend.files.delete_leftovers([file.name for file in batch], before)
+            self._report = replace(
+                self._report,
+                bytes=self._report.bytes + size,
+                file_bytes=self._report.file_bytes + size,
+            )
+            self._progress(
+                f"deleting files, {shown_bytes(self._report.bytes)} freed", at + len(batch), len(files)
+            )
+            if self._pace.delay:
+                await sleep(self._pace.delay.total_seconds())
 
     async def _delete_messages(self, spool: Spool) -> None:
         """What was said of versions that are gone."""

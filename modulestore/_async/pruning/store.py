@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from modulestore._async.preparing import FORMAT
+from modulestore._async.preparing import FORMAT, prepare_write
 from modulestore._async.pruning.applying import Applier, Pace
 from modulestore._async.pruning.planning import EVERYTHING, Part, Planner
 from modulestore._async.pruning.survey import Survey
@@ -111,12 +111,14 @@ class PruningStore(StoreBase):
 
         Raises:
             InvalidInput: it is no plan, or was changed; or it was not said which heads SQL has.
+            ReadOnlyStore: the database is a platform's, and writing there was not asked for.
             Conflict: the plan is outdated, and nothing was changed; or somebody else has begun to prune.
             ProblemsFound: something that is kept is not there, or cannot be read; nothing was deleted.
         """
         if batch < 1:
             raise InvalidInput(f"{batch} documents cannot be deleted at once")
         roots = await self._sql_roots(sql_heads, no_sql_index)
+        await prepare_write(self._backend, -1, self._rules)
         if not isinstance(plan, Plan):
             plan = await run_blocking(_read, Path(plan))
         if grace is None:

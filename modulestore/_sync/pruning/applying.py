@@ -15,7 +15,7 @@ from modulestore._sync.guarding import read_pruning
 from modulestore._sync.history import tag_kind
 from modulestore._sync.ports import Backend, Definitions, Structures
 from modulestore._sync.pruning.condemning import Condemning
-from modulestore._sync.pruning.planning import expect_sound
+from modulestore._sync.pruning.planning import expect_sound, files_before
 from modulestore._sync.pruning.survey import Survey, list_candidates
 from modulestore._sync.roots import read_roots
 from modulestore._sync.waiting import monotonic, sleep
@@ -26,8 +26,9 @@ from modulestore.model.values import Progress
 from modulestore.storage.spool import Spool
 from modulestore.upkeep.pruning.condemned import Kind
 from modulestore.upkeep.pruning.plan import Plan
-from modulestore.upkeep.pruning.report import PruneReport, shown_bytes
+from modulestore.upkeep.pruning.report import PruneReport
 from modulestore.upkeep.roots import Root, RootKind
+from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["Applier", "Pace"]
 
@@ -106,6 +107,7 @@ class Applier:
             for key in condemning.keys("definitions"):
                 self._delete_chunk(condemning, "definitions", key, spool.needed_among)
             self._delete_messages(spool)
+            self._delete_files()
         finally:
             spool.close()
         condemning.end()
@@ -240,6 +242,24 @@ class Applier:
         done = self._report.deleted if kind == "structures" else self._report.definitions
         freed = shown_bytes(self._report.bytes)
         self._progress(f"deleting {kind}, {freed} freed", done, total)
+
+    def _delete_files(self) -> None:
+        """Bytes that no file needs, each looked at again by the database."""
+        files = self._plan.files
+        before = files_before(self._plan.header.made_on, self._plan.header.policy)
+        for at in range(0, len(files), self._pace.batch):
+            batch = files[at : at + self._pace.batch]
+            size = self._backend.files.delete_leftovers([file.name for file in batch], before)
+            self._report = replace(
+                self._report,
+                bytes=self._report.bytes + size,
+                file_bytes=self._report.file_bytes + size,
+            )
+            self._progress(
+                f"deleting files, {shown_bytes(self._report.bytes)} freed", at + len(batch), len(files)
+            )
+            if self._pace.delay:
+                sleep(self._pace.delay.total_seconds())
 
     def _delete_messages(self, spool: Spool) -> None:
         """What was said of versions that are gone."""

@@ -39,7 +39,7 @@ from modulestore.upkeep.pruning.policy import Policy
 from modulestore.upkeep.pruning.reasons import MUST_BE_THERE
 from modulestore.upkeep.roots import Root
 
-__all__ = ["EVERYTHING", "Part", "Planner", "expect_sound"]
+__all__ = ["EVERYTHING", "Part", "Planner", "expect_sound", "files_before"]
 
 Part: TypeAlias = Literal["definitions", "files"]
 
@@ -109,19 +109,23 @@ class Planner:
             for column in columns:
                 for one in sealed.through([delete_lines(column, definitions=True)]):
                     yield one
-        files: list[Leftover] = []
-        for one in sealed.through([*map(file_line, files), *map(expire_line, expired)]):
+        files = _Files()
+        with closing(self._leftovers(now)) as batches:
+            for batch in batches:
+                for one in sealed.through(map(file_line, files.take(batch))):
+                    yield one
+        for one in sealed.through(map(expire_line, expired)):
             yield one
         self.summary = PlanSummary(
             kept=structures.kept,
             deleted=structures.deleted,
             relinked=len(relinks),
             definitions=definitions.deleted,
-            files=len(files),
+            files=files.count,
             expired=len(expired),
             bytes=structures.bytes(self.backend.structures)
             + definitions.bytes(self.backend.definitions)
-            + sum(file.size for file in files),
+            + files.size,
             reasons=self.spool.count_by_kind(),
         )
         for one in sealed.through([end_line(self.summary)]):
@@ -217,6 +221,19 @@ class Planner:
         finally:
             every.close()
 
+    def _leftovers(self, now: datetime) -> Stream[Sequence[Leftover]]:
+        """Bytes that no file needs: of files that were replaced or deleted, and of uploads that broke off."""
+        if "files" not in self.parts or self.course is not None:
+            return
+        with closing(self.backend.files.leftovers(files_before(now, self.policy))) as batches:
+            for batch in batches:
+                yield batch
+
+
+def files_before(now: datetime, policy: Policy) -> datetime:
+    """Files that were replaced or deleted before this may go: none that was there within the time to keep."""
+    return now - max(policy.min_age, policy.retention.within or policy.min_age)
+
 
 def expect_sound(survey: Survey, *, ignore_missing: bool) -> None:
     """Make sure that what is kept is there, and says what it needs.
@@ -242,6 +259,19 @@ def expect_sound(survey: Survey, *, ignore_missing: bool) -> None:
             problems=missing,
             hint=f"{hint}; --ignore-missing plans without them",
         )
+
+
+class _Files:
+    """Leftovers that go."""
+
+    def __init__(self) -> None:
+        self.count = self.size = 0
+
+    def take(self, batch: Sequence[Leftover]) -> Sequence[Leftover]:
+        """Some of them."""
+        self.count += len(batch)
+        self.size += sum(leftover.size for leftover in batch)
+        return batch
 
 
 class _Going:
