@@ -25,6 +25,7 @@ PAGES = [
     "docs/views.md",
     "docs/converting.md",
     "docs/checking.md",
+    "docs/pruning.md",
     "docs/observing.md",
     "docs/backup.md",
     "docs/statistics.md",
