@@ -188,7 +188,7 @@ class Committer:
                         await group.records.put_if_absent(
                             message_kind(entry.key), str(version), {"message": message}
                         )
-                await self.guard.expect(group, schema, _written(documents, changed))
+                await self.guard.expect(group, schema, _written(documents, changed, entry))
             except BaseException:
                 await documents.remove(group)
                 raise
@@ -240,14 +240,17 @@ def encoded(changed: Mapping[str, Revision], schema: Schema, *, whole: bool = Fa
     return documents
 
 
-def _written(documents: Documents, changed: Mapping[str, Revision]) -> Written:
+def _written(documents: Documents, changed: Mapping[str, Revision], entry: IndexEntry) -> Written:
     shared = {version for revision in changed.values() for version in revision.shared_definitions}
+    # Nearly always heads, which stay; a repair makes a version from what no head is.
+    bases = [revision.base for revision in changed.values()]
     opened = {version for revision in changed.values() for version in revision.opened}
     return Written.of(
         documents.structures,
         documents.definitions.keys(),
         shared=shared - documents.definitions.keys(),
         opened=opened,
+        versions={base.id for base in bases if base is not None and base.id not in entry.heads.values()},
     )
 
 

@@ -108,6 +108,11 @@ class Memory:
         with self._lock:
             self._entries.forget(key.bare)
 
+    def forget_versions(self) -> None:
+        """Forget all structures and definitions, because some of them are in the database no more."""
+        with self._lock:
+            self._versions.clear()
+
     def _find(self, versions: Iterable[VersionId]) -> list[Structure | Definition]:
         values: list[Structure | Definition] = []
         asked = 0

@@ -57,6 +57,11 @@ class Recent(Generic[K, T]):
             self.size -= gone
             self.dropped += 1
 
+    def clear(self) -> None:
+        """Keep none of the values any longer."""
+        self._values.clear()
+        self.size = 0
+
     def forget(self, name: K) -> None:
         """Keep a value no longer, if it is here."""
         _, size = self._values.pop(name, (None, 0))

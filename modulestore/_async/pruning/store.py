@@ -131,7 +131,10 @@ class PruningStore(StoreBase):
             ignore_missing,
             progress or (lambda what, done, total: None),
         )
-        return await applier.run()
+        try:
+            return await applier.run()
+        finally:
+            self._reader.memory.forget_versions()
 
     async def reasons_to_keep(
         self,

@@ -132,7 +132,10 @@ class PruningStore(StoreBase):
             ignore_missing,
             progress or (lambda what, done, total: None),
         )
-        return applier.run()
+        try:
+            return applier.run()
+        finally:
+            self._reader.memory.forget_versions()
 
     def reasons_to_keep(
         self,
