@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from modulestore.formats.headers import decode_header, relinked
 from modulestore.formats.references import LEADING, links_of, references_of
@@ -37,14 +37,7 @@ def get_many(
     connection: sqlite3.Connection, table: Table, ids: Collection[VersionId]
 ) -> dict[VersionId, bytes]:
     """The documents that are there."""
-    found: dict[VersionId, bytes] = {}
-    for chunk in _chunks(ids):
-        query = f"SELECT id, document FROM {table} WHERE id IN ({_marks(chunk)})"
-        found.update(
-            (VersionId(version), document)
-            for version, document in connection.execute(query, chunk).fetchall()
-        )
-    return found
+    return dict(_each(connection, "document", table, ids))
 
 
 def put_structures(connection: sqlite3.Connection, documents: Mapping[VersionId, bytes]) -> bool:
@@ -120,38 +113,23 @@ def ids(connection: sqlite3.Connection, table: Table, after: bytes, most: int) -
 
 def links(connection: sqlite3.Connection, versions: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
     """What structures name outside their blocks."""
-    found: dict[VersionId, StructureLinks] = {}
-    for chunk in _chunks(versions):
-        query = f"SELECT id, substr(document, 1, {LEADING}) FROM structures WHERE id IN ({_marks(chunk)})"
-        found.update(
-            (VersionId(version), links_of(start)) for version, start in connection.execute(query, chunk)
-        )
-    return found
+    starts = _each(connection, f"substr(document, 1, {LEADING})", "structures", versions)
+    return {version: links_of(start) for version, start in starts}
 
 
 def references(
     connection: sqlite3.Connection, versions: Collection[VersionId]
 ) -> dict[VersionId, References]:
     """What blocks in structures refer to."""
-    found: dict[VersionId, References] = {}
-    for chunk in _chunks(versions):
-        query = f"SELECT id, document FROM structures WHERE id IN ({_marks(chunk)})"
-        found.update(
-            (VersionId(version), references_of(document))
-            for version, document in connection.execute(query, chunk)
-        )
-    return found
+    documents = _each(connection, "document", "structures", versions)
+    return {version: references_of(document) for version, document in documents}
 
 
 def sizes(
     connection: sqlite3.Connection, table: Table, versions: Collection[VersionId]
 ) -> dict[VersionId, int]:
     """Bytes of documents."""
-    found: dict[VersionId, int] = {}
-    for chunk in _chunks(versions):
-        query = f"SELECT id, length(document) FROM {table} WHERE id IN ({_marks(chunk)})"
-        found.update((VersionId(version), size) for version, size in connection.execute(query, chunk))
-    return found
+    return dict(_each(connection, "length(document)", table, versions))
 
 
 def relink(connection: sqlite3.Connection, previous: Mapping[VersionId, VersionId | None]) -> int:
@@ -172,6 +150,16 @@ def delete_many(connection: sqlite3.Connection, table: Table, ids: Collection[Ve
     """Remove documents; how many were there."""
     statements = ((f"DELETE FROM {table} WHERE id IN ({_marks(chunk)})", chunk) for chunk in _chunks(ids))
     return sum(connection.execute(statement, chunk).rowcount for statement, chunk in statements)
+
+
+def _each(
+    connection: sqlite3.Connection, what: str, table: Table, ids: Collection[VersionId]
+) -> Iterator[tuple[VersionId, Any]]:
+    """Something of each document that is there."""
+    for chunk in _chunks(ids):
+        query = f"SELECT id, {what} FROM {table} WHERE id IN ({_marks(chunk)})"
+        for version, value in connection.execute(query, chunk):
+            yield VersionId(version), value
 
 
 def _chunks(ids: Collection[VersionId]) -> Iterator[list[VersionId]]:
