@@ -88,19 +88,32 @@ class Conflicts:
                 revision.definitions[record.definition] = mine.definitions[record.definition]
         return revision
 
-    async def keep_version(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
-        """Store a version that no branch points to."""
+    async def keep_version(
+        self, base: Structure, structure: Structure, definitions: Mapping[VersionId, Definition]
+    ) -> None:
+        """Store a version that no branch points to, made from ``base``.
+
+        Raises:
+            DefinitionNotFound: it needs content that was pruned meanwhile.
+            VersionNotFound: ``base`` was pruned meanwhile, and nobody knows whether its content is there.
+        """
         committer = self._committer
+        shared = set(structure.definitions).difference(base.definitions, definitions)
         contents = {version: encode_definition(definition) for version, definition in definitions.items()}
         attempt = 0
         while True:
             schema = await committer.guard.schema(committer.backend, structure.header.edited_by)
             documents = {structure.id: encode_structure(structure, schema).document}
+            written = Written.of(documents, contents.keys(), shared=shared, versions=[base.id])
             try:
                 async with committer.backend.group() as group:
                     await group.definitions.put_many(contents)
                     await group.structures.put_many(documents)
-                    await committer.guard.expect(group, schema, Written.of(documents, contents.keys()))
+                    await committer.guard.expect(group, schema, written)
+            except NotFound:
+                await committer.backend.structures.delete_many(documents)
+                await committer.backend.definitions.delete_many(contents)
+                raise
             except Lost as lost:
                 await committer.backend.structures.delete_many(documents)
                 structure = structure.stored_as(None) if lost.whole else structure
@@ -118,8 +131,6 @@ class Conflicts:
         theirs: Structure,
         items: Sequence[ConflictItem],
     ) -> KeptConflict:
-        if mine.kept is None:
-            await self.keep_version(mine.structure, mine.definitions)
         kept = KeptConflict(
             id=str(mine.structure.id),
             key=key.bare,
@@ -133,22 +144,29 @@ class Conflicts:
             message=mine.message,
             items=tuple(items),
         )
+        backend = self._committer.backend
+        while True:
+            if mine.kept is None:
+                try:
+                    await self.keep_version(base, mine.structure, mine.definitions)
+                except VersionNotFound as error:
+                    raise _pruned(kept) from error
+            await self._note(kept)
+            # The record says from now on that both stay; whether they have stayed until now, pruning knows.
+            gone = await self._committer.guard.gone(backend, {base.id, mine.structure.id})
+            if not gone:
+                return kept
+            if mine.kept is not None or base.id in gone:
+                await self.forget(kept)
+                raise _pruned(kept)
+
+    async def _note(self, kept: KeptConflict) -> None:
         records = self._committer.backend.records
         while not await records.put_if_absent(CONFLICT, kept.id, kept.as_record()):
             # The same edit met another head since: what is kept is what stands against it now.
             there = await records.get(CONFLICT, kept.id)
             if there is not None and await records.swap(there, kept.as_record()):
-                break
-        try:
-            await self._committer.guard.expect_version(self._committer.backend, base.id)
-        except VersionNotFound as error:
-            await self.forget(kept)
-            raise VersionNotFound(
-                f"version {base.id}, which this edit began with, was pruned while its author was at work",
-                place=str(kept.key),
-                hint="nothing was written: open the course again, and repeat the edit",
-            ) from error
-        return kept
+                return
 
     async def find(self, conflict_id: str) -> KeptConflict:
         """A kept conflict.
@@ -190,6 +208,14 @@ def _author_of(base: Structure, theirs: Structure, key: BlockKey) -> Author:
         if before is None or info.update_version != base.data.edit_info(before).update_version:
             return info.edited_by
     return theirs.header.edited_by
+
+
+def _pruned(kept: KeptConflict) -> VersionNotFound:
+    return VersionNotFound(
+        f"version {kept.base}, which this edit began with, was pruned while its author was at work",
+        place=str(kept.key),
+        hint="nothing was written: open the course again, and repeat the edit",
+    )
 
 
 def _edit_conflict(kept: KeptConflict, resolve: Callable[..., object]) -> EditConflict:

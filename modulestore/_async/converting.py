@@ -135,6 +135,10 @@ class _Converter:
         if not made:
             return claim
         async with self._backend.group() as group:
+            # Who reads these versions needs what they are stored on at once.
+            for version in await self._groundless(group, made):
+                self._again.add(version)
+                del made[version]
             done = made
             if await group.structures.replace_many(made) < len(made):
                 stored = await group.structures.get_many(made)

@@ -186,7 +186,9 @@ class AsyncEditSession:
         if revision.is_empty:
             return
         if self._branch is None:
-            await self._conflicts.keep_version(revision.structure(), revision.definitions)
+            await self._conflicts.keep_version(
+                self.course.structure, revision.structure(), revision.definitions
+            )
             self.version = revision.version
             return
         mine = _Mine(self, self._branch, revision)

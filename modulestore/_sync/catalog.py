@@ -229,9 +229,10 @@ class CatalogStore(StoreBase):
         record = max(records, key=_deleted_when)
         entry = _from_record(course_key, record.value)
         # As ours: a pruning for which this course has been deleted long enough takes away what it has read.
-        if not self._backend.records.swap(record, {**record.value, "taken_back_by": author}):
-            raise CourseNotFound(f"course {course_key} was pruned, or taken back by somebody else")
-        insert_entry(self._backend, entry)
+        with self._backend.group() as group:
+            if not group.records.swap(record, {**record.value, "taken_back_by": author}):
+                raise CourseNotFound(f"course {course_key} was pruned, or taken back by somebody else")
+            insert_entry(group, entry)
         with suppress(StorageError):  # the course is back: a note that stays does no harm
             for record in records:
                 if record.value["id"] == str(entry.id):  # also what a delete that failed has left

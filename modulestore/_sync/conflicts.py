@@ -89,19 +89,32 @@ class Conflicts:
                 revision.definitions[record.definition] = mine.definitions[record.definition]
         return revision
 
-    def keep_version(self, structure: Structure, definitions: Mapping[VersionId, Definition]) -> None:
-        """Store a version that no branch points to."""
+    def keep_version(
+        self, base: Structure, structure: Structure, definitions: Mapping[VersionId, Definition]
+    ) -> None:
+        """Store a version that no branch points to, made from ``base``.
+
+        Raises:
+            DefinitionNotFound: it needs content that was pruned meanwhile.
+            VersionNotFound: ``base`` was pruned meanwhile, and nobody knows whether its content is there.
+        """
         committer = self._committer
+        shared = set(structure.definitions).difference(base.definitions, definitions)
         contents = {version: encode_definition(definition) for version, definition in definitions.items()}
         attempt = 0
         while True:
             schema = committer.guard.schema(committer.backend, structure.header.edited_by)
             documents = {structure.id: encode_structure(structure, schema).document}
+            written = Written.of(documents, contents.keys(), shared=shared, versions=[base.id])
             try:
                 with committer.backend.group() as group:
                     group.definitions.put_many(contents)
                     group.structures.put_many(documents)
-                    committer.guard.expect(group, schema, Written.of(documents, contents.keys()))
+                    committer.guard.expect(group, schema, written)
+            except NotFound:
+                committer.backend.structures.delete_many(documents)
+                committer.backend.definitions.delete_many(contents)
+                raise
             except Lost as lost:
                 committer.backend.structures.delete_many(documents)
                 structure = structure.stored_as(None) if lost.whole else structure
@@ -119,8 +132,6 @@ class Conflicts:
         theirs: Structure,
         items: Sequence[ConflictItem],
     ) -> KeptConflict:
-        if mine.kept is None:
-            self.keep_version(mine.structure, mine.definitions)
         kept = KeptConflict(
             id=str(mine.structure.id),
             key=key.bare,
@@ -134,22 +145,29 @@ class Conflicts:
             message=mine.message,
             items=tuple(items),
         )
+        backend = self._committer.backend
+        while True:
+            if mine.kept is None:
+                try:
+                    self.keep_version(base, mine.structure, mine.definitions)
+                except VersionNotFound as error:
+                    raise _pruned(kept) from error
+            self._note(kept)
+            # The record says from now on that both stay; whether they have stayed until now, pruning knows.
+            gone = self._committer.guard.gone(backend, {base.id, mine.structure.id})
+            if not gone:
+                return kept
+            if mine.kept is not None or base.id in gone:
+                self.forget(kept)
+                raise _pruned(kept)
+
+    def _note(self, kept: KeptConflict) -> None:
         records = self._committer.backend.records
         while not records.put_if_absent(CONFLICT, kept.id, kept.as_record()):
             # The same edit met another head since: what is kept is what stands against it now.
             there = records.get(CONFLICT, kept.id)
             if there is not None and records.swap(there, kept.as_record()):
-                break
-        try:
-            self._committer.guard.expect_version(self._committer.backend, base.id)
-        except VersionNotFound as error:
-            self.forget(kept)
-            raise VersionNotFound(
-                f"version {base.id}, which this edit began with, was pruned while its author was at work",
-                place=str(kept.key),
-                hint="nothing was written: open the course again, and repeat the edit",
-            ) from error
-        return kept
+                return
 
     def find(self, conflict_id: str) -> KeptConflict:
         """A kept conflict.
@@ -191,6 +209,14 @@ def _author_of(base: Structure, theirs: Structure, key: BlockKey) -> Author:
         if before is None or info.update_version != base.data.edit_info(before).update_version:
             return info.edited_by
     return theirs.header.edited_by
+
+
+def _pruned(kept: KeptConflict) -> VersionNotFound:
+    return VersionNotFound(
+        f"version {kept.base}, which this edit began with, was pruned while its author was at work",
+        place=str(kept.key),
+        hint="nothing was written: open the course again, and repeat the edit",
+    )
 
 
 def _edit_conflict(kept: KeptConflict, resolve: Callable[..., object]) -> EditConflict:

@@ -136,6 +136,10 @@ class _Converter:
         if not made:
             return claim
         with self._backend.group() as group:
+            # Who reads these versions needs what they are stored on at once.
+            for version in self._groundless(group, made):
+                self._again.add(version)
+                del made[version]
             done = made
             if group.structures.replace_many(made) < len(made):
                 stored = group.structures.get_many(made)

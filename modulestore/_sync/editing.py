@@ -187,7 +187,7 @@ class EditSession:
         if revision.is_empty:
             return
         if self._branch is None:
-            self._conflicts.keep_version(revision.structure(), revision.definitions)
+            self._conflicts.keep_version(self.course.structure, revision.structure(), revision.definitions)
             self.version = revision.version
             return
         mine = _Mine(self, self._branch, revision)

@@ -31,11 +31,18 @@ class KeptRow(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A structure that is kept and whose ``previous_version`` is not."""
+    """A structure that is kept and whose ``previous_version`` is not.
+
+    Attributes:
+        first: the original, if it is kept and there.
+        others: of what is kept of its history, beside the original, and has no gap before it, the oldest.
+    """
 
     version: VersionId
     previous: VersionId
     original: VersionId
+    first: VersionId | None
+    others: VersionId | None
 
 
 class IdFile:
@@ -195,11 +202,22 @@ class Spool:
     def gaps(self) -> Iterator[Gap]:
         """All that are kept and whose previous version is not, one history after the other."""
         rows = self._database.execute(
-            "SELECT one.id, one.previous, one.original FROM kept AS one"
+            "SELECT one.id, one.previous, one.original, first.id, low.id FROM kept AS one"
             " LEFT JOIN kept AS before ON before.id = one.previous AND before.state < 2"
+            " LEFT JOIN kept AS first ON first.id = one.original AND first.state < 2"
+            " LEFT JOIN (SELECT original, min(id) AS id FROM kept WHERE id != original"
+            " AND (previous IS NULL OR previous = original) GROUP BY original) AS low"
+            " ON low.original = one.original"
             " WHERE one.previous IS NOT NULL AND before.id IS NULL ORDER BY one.original, one.id"
         )
-        return (Gap(*map(VersionId, row)) for row in rows)
+        for version, previous, original, first, low in rows:
+            yield Gap(
+                VersionId(version),
+                VersionId(previous),
+                VersionId(original),
+                None if first is None else VersionId(first),
+                None if low is None else VersionId(low),
+            )
 
     # --- what the kept ones need
 

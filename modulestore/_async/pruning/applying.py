@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from modulestore._async.catalog import DELETED, EXPIRING, is_expiring
 from modulestore._async.commits import message_kind
+from modulestore._async.conflicts import CONFLICT
 from modulestore._async.guarding import read_pruning
 from modulestore._async.history import tag_kind
 from modulestore._async.ports import Backend, Definitions, Structures
@@ -19,7 +20,7 @@ from modulestore._async.pruning.survey import Survey, list_candidates
 from modulestore._async.roots import read_roots
 from modulestore._async.waiting import monotonic, sleep
 from modulestore.errors import Conflict
-from modulestore.keys import VersionId, parse_course_key
+from modulestore.keys import ContextKey, VersionId, parse_course_key
 from modulestore.model.columns import VersionColumn
 from modulestore.model.values import Progress
 from modulestore.storage.spool import Spool
@@ -105,7 +106,7 @@ class Applier:
                 await self._delete_chunk(condemning, "structures", key, spool.kept_among)
             for key in condemning.keys("definitions"):
                 await self._delete_chunk(condemning, "definitions", key, spool.needed_among)
-            await self._delete_messages(spool)
+            await self._delete_messages()
             await self._delete_files()
         finally:
             spool.close()
@@ -143,13 +144,24 @@ class Applier:
                 if other.key != record.key and other.key.startswith(f"{key} ")
             ]
             if not others and await self._backend.index.get(key) is None:
-                for kind in (tag_kind(key), message_kind(key)):
-                    for left in await self._backend.records.list(kind):
-                        await self._backend.records.delete(left)
-                for file in await self._backend.files.list(key):
-                    await self._backend.files.delete(file.key)
+                await self._forget_course(key, record.value["on"])
             await self._backend.records.delete(replace(record, revision=record.revision + 1, value=value))
             self._report = replace(self._report, expired=self._report.expired + 1)
+
+    async def _forget_course(self, key: ContextKey, deleted_on: datetime) -> None:
+        """Take away what is kept beside the versions of a course that is nowhere any more."""
+        records = self._backend.records
+        conflicts = await records.list(CONFLICT)
+        for left in [
+            *(await records.list(tag_kind(key))),
+            *(await records.list(message_kind(key))),
+            *(record for record in conflicts if record.value.get("key") == str(key)),
+        ]:
+            await records.delete(left)
+        for file in await self._backend.files.list(key):
+            # Later ones are of another course that somebody is about to make under this key.
+            if file.uploaded_on is None or file.uploaded_on <= deleted_on:
+                await self._backend.files.delete(file.key)
 
     async def _wait(self) -> None:
         """Let everybody finish who looked at the condemned before."""
@@ -171,30 +183,29 @@ class Applier:
             await self._backend.now(),
             self._sql_heads,
             self._progress,
-            not_planned=self._not_planned,
+            staying=self._staying,
             known=lambda version: _has(plan.kept, version),
         )
         await survey.run()
         expect_sound(survey, ignore_missing=self._ignore_missing)
 
-    def _not_planned(self, column: VersionColumn) -> Iterator[VersionId]:
-        """Of ids in order those that the plan does not have."""
-        seen = {
-            version
-            for planned in (self._plan.kept, self._plan.deleted)
-            for version in planned[bisect_left(planned, column[0]) : bisect_right(planned, column[-1])]
-        }
-        return (version for version in column if version not in seen)
+    def _staying(self, column: VersionColumn) -> Iterator[VersionId]:
+        """Of ids in order those that the plan does not delete."""
+        deleted = self._plan.deleted
+        going = set(deleted[bisect_left(deleted, column[0]) : bisect_right(deleted, column[-1])])
+        return (version for version in column if version not in going)
 
     async def _relink(self, spool: Spool) -> None:
         """Link anew what comes after what goes; not where that stays after all."""
         relinks = self._plan.relinks
         for at in range(0, len(relinks), _RELINKS):
             batch = relinks[at : at + _RELINKS]
-            stays = spool.kept_among({relink.before for relink in batch})
-            links = await self._backend.structures.links([relink.version for relink in batch])
+            named = {version for relink in batch for version in relink if version is not None}
+            links = await self._backend.structures.links(named)
+            stays = spool.kept_among({relink.before for relink in batch if relink.before in links})
             due = {
-                relink.version: relink.to
+                # Where it is to lead may have gone since, by another plan.
+                relink.version: relink.to if relink.to in links else None
                 for relink in batch
                 if relink.before not in stays
                 and (link := links.get(relink.version)) is not None
@@ -260,13 +271,19 @@ class Applier:
             if self._pace.delay:
                 await sleep(self._pace.delay.total_seconds())
 
-    async def _delete_messages(self, spool: Spool) -> None:
+    async def _delete_messages(self) -> None:
         """What was said of versions that are gone."""
         for entry in await self._backend.index.list():
-            for record in await self._backend.records.list(message_kind(entry.key)):
-                version = VersionId.parse(record.key)
-                if _has(self._plan.deleted, version) and not spool.kept_among([version]):
-                    await self._backend.records.delete(record)
+            records = {
+                version: record
+                for record in await self._backend.records.list(message_kind(entry.key))
+                for version in [VersionId.parse(record.key)]
+                if _has(self._plan.deleted, version)
+            }
+            # Some may be there after all: somebody has spared them.
+            there = await self._backend.structures.sizes(records.keys()) if records else {}
+            for version in records.keys() - there.keys():
+                await self._backend.records.delete(records[version])
 
 
 def _has(ids: VersionColumn, version: VersionId) -> bool:

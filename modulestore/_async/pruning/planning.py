@@ -5,19 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 from modulestore._async.catalog import DELETED
 from modulestore._async.ports import Backend, Definitions, Structures
-from modulestore._async.pruning.survey import Survey, first_id_after, list_candidates
+from modulestore._async.pruning.survey import Survey, ago, first_id_after, list_candidates
 from modulestore._async.waiting import Stream, closing
 from modulestore.errors import ProblemsFound
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
 from modulestore.model.files import Leftover
+from modulestore.model.stored import StructureLinks
 from modulestore.model.values import Progress
 from modulestore.storage.spool import Gap, IdFile, Spool
 from modulestore.upkeep.pruning.plan import (
@@ -46,7 +47,7 @@ EVERYTHING: Final[frozenset[Part]] = frozenset({"definitions", "files"})
 """What is pruned beside structures, which always are: what only a deleted structure refers to."""
 
 _SAMPLE: Final = 2000  # documents that are measured to say how many bytes will be free
-_GAPS: Final = 1000  # structures to be linked anew that are in memory at a time
+_SKEW: Final = timedelta(days=1)  # what the clocks of those who made versions may differ by
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ class Planner:
             self.sql_heads or (),
             self.progress,
             expired={one.record for one in expired},
+            lost=await self._lost(expired),
         )
         await survey.run()
         expect_sound(survey, ignore_missing=self.ignore_missing)
@@ -103,7 +105,7 @@ class Planner:
         for one in sealed.through(map(relink_line, relinks)):
             yield one
         definitions = _Going(0)
-        young = first_id_after(now - self.policy.min_age)
+        young = first_id_after(ago(now, self.policy.min_age))
         async with closing(self._definitions(young, definitions)) as columns:
             async for column in columns:
                 for one in sealed.through([delete_lines(column, definitions=True)]):
@@ -135,12 +137,25 @@ class Planner:
         """Records of courses that have been deleted for long enough."""
         if self.policy.deleted_after is None or self.course is not None:
             return []
-        before = now - self.policy.deleted_after
+        before = ago(now, self.policy.deleted_after)
         return [
             ExpiredCourse(record.key, record.revision, record.key.partition(" ")[0])
             for record in await self.backend.records.list(DELETED)
             if record.value["on"] < before
         ]
+
+    async def _lost(self, expired: Sequence[ExpiredCourse]) -> set[str]:
+        """Courses that are nowhere once these records are gone."""
+        if not expired:
+            return set()
+        records = {one.record for one in expired}
+        others = {
+            record.key.partition(" ")[0]
+            for record in await self.backend.records.list(DELETED)
+            if record.key not in records
+        }
+        here = {str(entry.key) for entry in await self.backend.index.list()}
+        return {one.course for one in expired} - others - here
 
     def _structure_lines(self, going: _Going) -> Iterator[bytes]:
         """Kept and deleted structures, in order of their ids."""
@@ -162,40 +177,26 @@ class Planner:
     # --- linking anew
 
     async def _relinks(self) -> list[Relink]:
-        """For each structure whose previous one goes: the nearest one before it that is kept."""
-        found: list[Relink] = []
-        for original, gaps in groupby(self.spool.gaps(), key=attrgetter("original")):
-            # The first version of a history may say that something came before it: that is another history.
-            family = [gap for gap in gaps if gap.version != original and self._is_candidate(gap.version)]
-            found += await self._relinks_of(original, family)
-        return found
+        """For each structure whose previous one goes: the nearest one before it that is kept.
 
-    async def _relinks_of(self, original: VersionId, gaps: list[Gap]) -> list[Relink]:
-        if len(gaps) > 1:
-            return await self._nearest(original, gaps)
-        first = original if self.spool.kept_among([original]) else None
-        return [Relink(gap.version, gap.previous, first) for gap in gaps if gap.previous != first]
-
-    async def _nearest(self, original: VersionId, gaps: list[Gap]) -> list[Relink]:
-        """One of them may come before another, so that what is between them is looked at. In memory are the
-        ids of one history.
+        One round trip for each version that the longest walk passes: all of them go on at once. Most end
+        where they begin, since nothing else of their history is kept that is as old.
         """
-        previous: dict[VersionId, VersionId | None] = {}
-        async with closing(self.backend.structures.headers(original=original)) as batches:
-            async for batch in batches:
-                previous.update((header.id, header.previous_version) for header in batch)
-        kept = self.spool.kept_among(previous.keys())
-        found = []
-        for gap in gaps:
-            before: VersionId | None = gap.previous
-            passed: set[VersionId] = set()
-            while before is not None and before not in kept:
-                passed.add(before)
-                before = previous.get(before, original if original in kept else None)
-                if before in passed:
-                    before = None  # a loop, which is for `check` to report
-            found.append(Relink(gap.version, gap.previous, before))
-        return found
+        walks = [
+            walk
+            for _, gaps in groupby(self.spool.gaps(), key=attrgetter("original"))
+            for walk in _walks(list(gaps))
+            if self._is_candidate(walk.gap.version)
+        ]
+        found = {walk.gap.version: walk for walk in walks}
+        while walks := [walk for walk in walks if not walk.is_over()]:
+            self.progress("looking for what to link to", len(found) - len(walks), len(found))
+            places = {walk.at for walk in walks}
+            links = await self.backend.structures.links(places)
+            kept = self.spool.kept_among(links.keys())
+            for walk in walks:
+                walk.step(links.get(walk.at), walk.at in kept)
+        return [Relink(walk.gap.version, walk.gap.previous, walk.to) for walk in found.values()]
 
     def _is_candidate(self, version: VersionId) -> bool:
         candidates = self.spool.candidates
@@ -271,6 +272,59 @@ class _Files:
         self.count += len(batch)
         self.size += sum(leftover.size for leftover in batch)
         return batch
+
+
+def _walks(gaps: Sequence[Gap]) -> Iterator[_Walk]:
+    """The walks from the gaps of one history."""
+    for gap in gaps:
+        others = [other.version for other in gaps if other.version != gap.version]
+        others += [] if gap.others is None else [gap.others]
+        # The first version of a history may say that something came before it: that is another history.
+        if gap.version != gap.original:
+            yield _Walk(gap, gap.previous, min(others, default=None))
+
+
+@dataclass(slots=True)
+class _Walk:
+    """From a gap back to the nearest version before it that is kept.
+
+    Attributes:
+        at: where it has come to.
+        oldest: of what else is kept of the history, beside the original, the oldest; None if nothing is.
+        to: what was found, once it is over.
+    """
+
+    gap: Gap
+    at: VersionId
+    oldest: VersionId | None
+    to: VersionId | None = None
+    _over: bool = False
+    _steps: int = 0
+    _mark: VersionId | None = None
+
+    def is_over(self) -> bool:
+        """Whether it is, because of what was found, or because there is nothing to find any more."""
+        if not self._over and (self.oldest is None or self.oldest.time > self.at.time + _SKEW):
+            self._end(self.gap.first)
+        return self._over
+
+    def step(self, link: StructureLinks | None, is_kept: bool) -> None:
+        """Go on to what comes before."""
+        if is_kept:
+            self._end(self.at)
+        elif link is None or link.original != self.gap.original:
+            self._end(self.gap.first)
+        elif link.previous is None or link.previous == self._mark:  # a loop is for `check` to report
+            self._end(None)
+        else:
+            self._steps += 1
+            if self._steps & (self._steps - 1) == 0:  # however long a loop is, one of these is on it
+                self._mark = self.at
+            self.at = link.previous
+
+    def _end(self, to: VersionId | None) -> None:
+        self.to = to
+        self._over = True
 
 
 class _Going:

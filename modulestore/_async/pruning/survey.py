@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from modulestore._async.ports import Backend
@@ -25,11 +25,12 @@ from modulestore.upkeep.pruning.policy import Policy
 from modulestore.upkeep.pruning.reasons import Reason
 from modulestore.upkeep.roots import Root, RootKind
 
-__all__ = ["Survey", "first_id_after", "list_candidates"]
+__all__ = ["Survey", "ago", "first_id_after", "list_candidates"]
 
 _BATCH: Final = 1000  # structures whose links are asked for at once
-_FEW: Final = 50  # structures whose blocks are looked at at once
+_BYTES: Final = 8 * 1024 * 1024  # of structures whose blocks are looked at at once
 _BRANCHES: Final = frozenset({RootKind.HEAD, RootKind.SQL_HEAD, RootKind.DELETED})
+_NOTES: Final = frozenset({RootKind.TAG, RootKind.CONFLICT})
 
 
 class _Step(NamedTuple):
@@ -47,7 +48,8 @@ class Survey:
     Attributes:
         now: the time that ages are counted from, by the database's clock.
         expired: records of deleted courses that are roots no more.
-        not_planned: of ids in order, those of which no plan has said that they stay or go.
+        lost: courses of which nothing else is there: their tags and conflicts are roots no more either.
+        staying: of ids in order, those that are not deleted, whatever is found.
         known: whether the blocks of a structure need not be looked at: what they refer to is known.
         unreadable: structures that are kept and cannot be read: what they need is not known.
     """
@@ -59,29 +61,35 @@ class Survey:
     sql_heads: Sequence[Root]
     progress: Progress
     expired: Collection[str] = ()
-    not_planned: Callable[[VersionColumn], Iterable[VersionId]] = lambda column: ()
+    lost: Collection[str] = ()
+    staying: Callable[[VersionColumn], Iterable[VersionId]] = lambda column: ()
     known: Callable[[VersionId], bool] = lambda version: False
     unreadable: dict[VersionId, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Let the spool know of everything that is kept. Its candidates are there already.
 
-        Cost: the roots; a round trip for the links of a thousand structures, along all branches at once; and
-        one for the blocks of fifty.
+        Cost: the roots; a round trip for the links of a thousand structures, along all branches at once; of
+        what is kept one for the links and one for the sizes of a thousand, and one for the blocks of 8 MB.
         """
-        roots = [root for root in await read_roots(self.backend) if root.record not in self.expired]
+        roots = [root for root in await read_roots(self.backend) if not self._is_over(root)]
         roots += self.sql_heads
         self._keep((root.version, Reason.of_root(root)) for root in roots)
-        await self._keep_new()
+        await self._keep_staying()
         await self._walk(roots)
         await self._keep_young()
         await self._keep_replaced_lately()
         await self._close()
 
-    async def _keep_new(self) -> None:
-        """What stays because no plan says that it goes: it must go on to be whole."""
+    def _is_over(self, root: Root) -> bool:
+        return root.record in self.expired or (root.kind in _NOTES and root.course in self.lost)
+
+    async def _keep_staying(self) -> None:
+        """What stays because no plan says that it goes: it must go on to be whole. Of what was kept for its
+        age it may be told only now, and it may have been stored otherwise since.
+        """
         for column in self.spool.candidates.columns():
-            self._keep((version, Reason.new()) for version in self.not_planned(column))
+            self._keep((version, Reason.stays()) for version in self.staying(column))
 
     async def _walk(self, roots: Iterable[Root]) -> None:
         """From every root to the version that its history begins with, and back along the branches."""
@@ -115,13 +123,13 @@ class Survey:
         if retention.keep is not None and step.number < retention.keep:
             yield Reason.newest(step.root, step.number + 1, retention.keep)
         replaced = step.version.time
-        if retention.within is not None and replaced > self.now - retention.within:
+        if retention.within is not None and replaced > ago(self.now, retention.within):
             yield Reason.within(step.root, retention.within)
 
     async def _keep_young(self) -> None:
         """What may be about to become a head, and what was just replaced, by the clocks of writers."""
         candidates = self.spool.candidates
-        start = candidates.place_of(first_id_after(self.now - self.policy.min_age))
+        start = candidates.place_of(first_id_after(ago(self.now, self.policy.min_age)))
         young, lately = Reason.young(self.policy.min_age), Reason.lately(self.policy.min_age)
         for column in candidates.columns(start):
             for batch in _batches(list(column), _BATCH):
@@ -132,7 +140,7 @@ class Survey:
     async def _keep_replaced_lately(self) -> None:
         """What stood before heads that moved a moment ago, by the database's clock."""
         lately = Reason.lately(self.policy.min_age)
-        since = self.now - self.policy.min_age
+        since = ago(self.now, self.policy.min_age)
         heads = {
             head
             for entry in await self.backend.index.list()
@@ -146,20 +154,31 @@ class Survey:
     async def _close(self) -> None:
         """What is kept needs what it is stored on, and what its blocks open."""
         done = 0
-        while batch := self.spool.not_looked_at(_FEW):
+        while batch := self.spool.not_looked_at(_BATCH):
             self.progress("looking at what is kept", done, done + len(batch))
             links = await self._links(batch)
-            new = [version for version in batch if version in links and not self.known(version)]
-            references = await self._references(new)
             self.spool.looked_at(
                 (version, link.previous, link.original) if link else (version, None, None)
                 for version in batch
                 for link in [links.get(version)]
             )
             self._keep((base, Reason.base(version)) for version, link in links.items() for base in link.bases)
+            await self._look_at([version for version in links if not self.known(version)])
+            done += len(batch)
+
+    async def _look_at(self, ids: Sequence[VersionId]) -> None:
+        """What blocks refer to; of so many structures at once that they are not too large together."""
+        sizes = await self.backend.structures.sizes(ids) if ids else {}
+        at = 0
+        while at < len(ids):
+            end, size = at, 0
+            while end < len(ids) and (end == at or size + sizes.get(ids[end], 0) <= _BYTES):
+                size += sizes.get(ids[end], 0)
+                end += 1
+            references = await self._references(ids[at:end])
             self._keep((pin, Reason.pin(version)) for version, one in references.items() for pin in one.pins)
             self.spool.need({one for reference in references.values() for one in reference.definitions})
-            done += len(batch)
+            at = end
 
     def _keep(self, reasons: Iterable[tuple[VersionId, Reason]]) -> None:
         self.spool.keep((version, reason.kind, reason.text) for version, reason in reasons)
@@ -216,6 +235,14 @@ async def _ids_of_course(backend: Backend, course: ContextKey) -> set[VersionId]
             async for batch in batches:
                 found.update(header.id for header in batch)
     return found
+
+
+def ago(now: datetime, duration: timedelta) -> datetime:
+    """The moment so long before another; the first there is, if it was longer ago."""
+    try:
+        return now - duration
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def first_id_after(moment: datetime) -> bytes:

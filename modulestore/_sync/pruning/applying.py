@@ -6,11 +6,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from modulestore._sync.catalog import DELETED, EXPIRING, is_expiring
 from modulestore._sync.commits import message_kind
+from modulestore._sync.conflicts import CONFLICT
 from modulestore._sync.guarding import read_pruning
 from modulestore._sync.history import tag_kind
 from modulestore._sync.ports import Backend, Definitions, Structures
@@ -20,7 +21,7 @@ from modulestore._sync.pruning.survey import Survey, list_candidates
 from modulestore._sync.roots import read_roots
 from modulestore._sync.waiting import monotonic, sleep
 from modulestore.errors import Conflict
-from modulestore.keys import VersionId, parse_course_key
+from modulestore.keys import ContextKey, VersionId, parse_course_key
 from modulestore.model.columns import VersionColumn
 from modulestore.model.values import Progress
 from modulestore.storage.spool import Spool
@@ -106,7 +107,7 @@ class Applier:
                 self._delete_chunk(condemning, "structures", key, spool.kept_among)
             for key in condemning.keys("definitions"):
                 self._delete_chunk(condemning, "definitions", key, spool.needed_among)
-            self._delete_messages(spool)
+            self._delete_messages()
             self._delete_files()
         finally:
             spool.close()
@@ -144,13 +145,24 @@ class Applier:
                 if other.key != record.key and other.key.startswith(f"{key} ")
             ]
             if not others and self._backend.index.get(key) is None:
-                for kind in (tag_kind(key), message_kind(key)):
-                    for left in self._backend.records.list(kind):
-                        self._backend.records.delete(left)
-                for file in self._backend.files.list(key):
-                    self._backend.files.delete(file.key)
+                self._forget_course(key, record.value["on"])
             self._backend.records.delete(replace(record, revision=record.revision + 1, value=value))
             self._report = replace(self._report, expired=self._report.expired + 1)
+
+    def _forget_course(self, key: ContextKey, deleted_on: datetime) -> None:
+        """Take away what is kept beside the versions of a course that is nowhere any more."""
+        records = self._backend.records
+        conflicts = records.list(CONFLICT)
+        for left in [
+            *(records.list(tag_kind(key))),
+            *(records.list(message_kind(key))),
+            *(record for record in conflicts if record.value.get("key") == str(key)),
+        ]:
+            records.delete(left)
+        for file in self._backend.files.list(key):
+            # Later ones are of another course that somebody is about to make under this key.
+            if file.uploaded_on is None or file.uploaded_on <= deleted_on:
+                self._backend.files.delete(file.key)
 
     def _wait(self) -> None:
         """Let everybody finish who looked at the condemned before."""
@@ -172,30 +184,29 @@ class Applier:
             self._backend.now(),
             self._sql_heads,
             self._progress,
-            not_planned=self._not_planned,
+            staying=self._staying,
             known=lambda version: _has(plan.kept, version),
         )
         survey.run()
         expect_sound(survey, ignore_missing=self._ignore_missing)
 
-    def _not_planned(self, column: VersionColumn) -> Iterator[VersionId]:
-        """Of ids in order those that the plan does not have."""
-        seen = {
-            version
-            for planned in (self._plan.kept, self._plan.deleted)
-            for version in planned[bisect_left(planned, column[0]) : bisect_right(planned, column[-1])]
-        }
-        return (version for version in column if version not in seen)
+    def _staying(self, column: VersionColumn) -> Iterator[VersionId]:
+        """Of ids in order those that the plan does not delete."""
+        deleted = self._plan.deleted
+        going = set(deleted[bisect_left(deleted, column[0]) : bisect_right(deleted, column[-1])])
+        return (version for version in column if version not in going)
 
     def _relink(self, spool: Spool) -> None:
         """Link anew what comes after what goes; not where that stays after all."""
         relinks = self._plan.relinks
         for at in range(0, len(relinks), _RELINKS):
             batch = relinks[at : at + _RELINKS]
-            stays = spool.kept_among({relink.before for relink in batch})
-            links = self._backend.structures.links([relink.version for relink in batch])
+            named = {version for relink in batch for version in relink if version is not None}
+            links = self._backend.structures.links(named)
+            stays = spool.kept_among({relink.before for relink in batch if relink.before in links})
             due = {
-                relink.version: relink.to
+                # Where it is to lead may have gone since, by another plan.
+                relink.version: relink.to if relink.to in links else None
                 for relink in batch
                 if relink.before not in stays
                 and (link := links.get(relink.version)) is not None
@@ -261,13 +272,19 @@ class Applier:
             if self._pace.delay:
                 sleep(self._pace.delay.total_seconds())
 
-    def _delete_messages(self, spool: Spool) -> None:
+    def _delete_messages(self) -> None:
         """What was said of versions that are gone."""
         for entry in self._backend.index.list():
-            for record in self._backend.records.list(message_kind(entry.key)):
-                version = VersionId.parse(record.key)
-                if _has(self._plan.deleted, version) and not spool.kept_among([version]):
-                    self._backend.records.delete(record)
+            records = {
+                version: record
+                for record in self._backend.records.list(message_kind(entry.key))
+                for version in [VersionId.parse(record.key)]
+                if _has(self._plan.deleted, version)
+            }
+            # Some may be there after all: somebody has spared them.
+            there = self._backend.structures.sizes(records.keys()) if records else {}
+            for version in records.keys() - there.keys():
+                self._backend.records.delete(records[version])
 
 
 def _has(ids: VersionColumn, version: VersionId) -> bool:

@@ -219,7 +219,7 @@ def read_plan(lines: Iterable[bytes], place: str) -> Plan:
                 continue
             value = json.loads(raw)
             if "digest" in value:
-                if value["digest"] != digest.hexdigest():
+                if raw != _line({"digest": digest.hexdigest()}):
                     raise _changed(place)
                 break
             digest.update(raw)
@@ -243,7 +243,7 @@ def read_plan(lines: Iterable[bytes], place: str) -> Plan:
             raise InvalidInput("the plan is cut off", place=place, hint="make a new one: `prune plan`")
         if header is None or summary is None:
             raise KeyError("header, end")
-    except (InvalidInput, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (InvalidInput, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, InvalidInput) and error.place == place:
             raise
         if header is None:

@@ -144,7 +144,8 @@ def shown_duration(duration: timedelta) -> str:
     for unit in ("d", "h", "m"):
         if duration and duration % _UNITS[unit] == timedelta(0):
             return f"{duration // _UNITS[unit]}{unit}"
-    return f"{duration.total_seconds():g}s"
+    seconds = f"{duration.total_seconds():f}"
+    return f"{seconds.rstrip('0').rstrip('.')}s"
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -30,7 +30,7 @@ class ReasonKind(StrEnum):
     ORIGINAL = "original"
     NEWEST = "newest"
     WITHIN = "within"
-    NEW = "new"
+    STAYS = "stays"
     YOUNG = "young"
     LATELY = "lately"
     BASE = "base"
@@ -69,9 +69,9 @@ class Reason(NamedTuple):
         return cls(ReasonKind.WITHIN, f"head of {root.name} of {root.course} within the last {ago}")
 
     @classmethod
-    def new(cls) -> Reason:
-        """It was made since the plan."""
-        return cls(ReasonKind.NEW, "newer than the plan")
+    def stays(cls) -> Reason:
+        """It is younger than the plan, or was kept by it."""
+        return cls(ReasonKind.STAYS, "the plan does not delete it")
 
     @classmethod
     def young(cls, min_age: timedelta) -> Reason:
