@@ -3,8 +3,8 @@
 The pruner waits for nobody. What a writer does from its look at the condemned to the swap that makes it
 visible is one step, as it is in a transaction; elsewhere the pruner's time of grace stands for that.
 
-Whatever the order: what anybody was told that was done is there, whole, with its content; what was refused was
-refused with an error that says why; and another pruning finds nothing that is lost.
+Whatever the order: what anybody was told that was done is there, whole, with its content; what was refused
+was refused with an error that says why; and another pruning finds nothing that is lost.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,6 +41,7 @@ from tests.authoring.stepping import (
     random_schedule,
     run,
 )
+from tests.pruning.past import long_ago
 
 T = TypeVar("T")
 
@@ -211,7 +212,7 @@ async def in_conflict(store: AsyncStore, scene: Scene) -> str:
     try:
         await session.__aexit__(None, None, None)
     except EditConflict as error:
-        return error.conflict.id
+        return str(error.conflict.id)
     raise AssertionError("this should be a conflict")
 
 
@@ -285,19 +286,8 @@ DOINGS: Mapping[str, Doing] = {
 
 async def made(backend: Backend, schema: Schema) -> tuple[list[VersionId], list[VersionId]]:
     """A course and a library with a past, another run that was deleted; all of it long ago."""
-    times = iter(range(10**6))
-
-    def now() -> datetime:
-        return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=next(times))
-
-    numbers = iter(range(1, 10**6))
-
-    def ids() -> Iterator[VersionId]:
-        for number in numbers:
-            yield VersionId((1704067200 + number).to_bytes(4, "big") + number.to_bytes(8, "big"))
-
     await prepare_write(backend, -1, WriteRules(new_schema=schema))
-    store = AsyncStore(backend, now=now, ids=ids())
+    store = AsyncStore(backend, **long_ago())
     await make_small_course(store)
     await store.create_library(LIBRARY)
     async with store.edit(LIBRARY) as edit:
@@ -450,19 +440,23 @@ def test_two_pruners_and_a_writer(schema: Schema, what: str) -> None:
 
 @pytest.mark.parametrize("what", ["tag", "restore", "conflict"])
 def test_every_place_where_a_writer_can_be_overtaken(what: str) -> None:
-    """The writer stops once, wherever it can, and the pruner does all of its work; and the other way round."""
+    """The writer stops once, wherever it can, and the pruner does all of its work; and the other way."""
     race = Race(2, what)
     for first in (0, 1):
         steps = 0
-        while True:
-            taken: list[int] = []
-
-            def choose(options: int, taken: list[int] = taken, first: int = first, steps: int = steps) -> int:
-                taken.append(options)
-                return first if len(taken) <= steps else 1 - first
-
-            expect(race, run(race.start(), choose), (first, steps))
-            if len(taken) < steps:
-                break
+        while expect_overtaken(race, first, steps) >= steps:
             steps += 1
         assert steps > 3
+
+
+def expect_overtaken(race: Race, first: int, steps: int) -> int:
+    """``first`` goes so many steps, then the other one all of its own; how many there were of both."""
+    taken = 0
+
+    def choose(options: int) -> int:
+        nonlocal taken
+        taken += 1
+        return first if taken <= steps else 1 - first
+
+    expect(race, run(race.start(), choose), (first, steps))
+    return taken

@@ -24,7 +24,7 @@ from modulestore.keys import ContextKey, VersionId, parse_course_key
 from modulestore.model.columns import VersionColumn
 from modulestore.model.values import Progress
 from modulestore.storage.spool import Spool
-from modulestore.upkeep.pruning.condemned import Kind
+from modulestore.upkeep.pruning.condemned import Condemned, Kind
 from modulestore.upkeep.pruning.plan import Plan
 from modulestore.upkeep.pruning.report import PruneReport
 from modulestore.upkeep.roots import Root, RootKind
@@ -106,7 +106,7 @@ class Applier:
                 await self._delete_chunk(condemning, "structures", key, spool.kept_among)
             for key in condemning.keys("definitions"):
                 await self._delete_chunk(condemning, "definitions", key, spool.needed_among)
-            await self._delete_messages()
+            await self._delete_messages(condemning.state.structures)
             await self._delete_files()
         finally:
             spool.close()
@@ -271,16 +271,16 @@ class Applier:
             if self._pace.delay:
                 await sleep(self._pace.delay.total_seconds())
 
-    async def _delete_messages(self) -> None:
-        """What was said of versions that are gone."""
+    async def _delete_messages(self, condemned: Condemned) -> None:
+        """What was said of versions that are gone; also by a pruning that did not come so far."""
         for entry in await self._backend.index.list():
             records = {
                 version: record
                 for record in await self._backend.records.list(message_kind(entry.key))
                 for version in [VersionId.parse(record.key)]
-                if _has(self._plan.deleted, version)
+                if condemned.may_have([version]) and not _has(self._plan.kept, version)
             }
-            # Some may be there after all: somebody has spared them.
+            # Of those that were planned to go somebody may have spared some.
             there = await self._backend.structures.sizes(records.keys()) if records else {}
             for version in records.keys() - there.keys():
                 await self._backend.records.delete(records[version])
