@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -14,12 +14,12 @@ from pymongo.read_concern import ReadConcern
 from modulestore.errors import InvalidURL
 from modulestore.formats.encoding import OPTIONS
 
-__all__ = ["Collections", "PlainCollection", "RawCollection"]
+__all__ = ["RAW", "Collections", "PlainCollection", "RawCollection"]
 
 PlainCollection: TypeAlias = AsyncCollection[dict[str, Any]]
 RawCollection: TypeAlias = AsyncCollection[RawBSONDocument]
 
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
 
 
 class Collections:
@@ -57,7 +57,7 @@ class Collections:
             RawCollection,
             self.database.get_collection(
                 name,
-                codec_options=_RAW,
+                codec_options=RAW,
                 write_concern=self._write_concern,
             ),
         )

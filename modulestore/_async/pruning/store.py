@@ -10,7 +10,7 @@ from pathlib import Path
 from modulestore._async.preparing import FORMAT, prepare_write
 from modulestore._async.pruning.applying import Applier, Pace
 from modulestore._async.pruning.planning import EVERYTHING, Part, Planner
-from modulestore._async.pruning.survey import Survey
+from modulestore._async.pruning.survey import LISTED, Survey
 from modulestore._async.store_base import StoreBase
 from modulestore._async.waiting import closing, run_blocking
 from modulestore.errors import InvalidInput, VersionNotFound
@@ -44,6 +44,8 @@ class PruningStore(StoreBase):
         sql_heads: SqlHeads | None = None,
         no_sql_index: bool = False,
         ignore_missing: bool = False,
+        batch: int = LISTED,
+        delay: timedelta = timedelta(0),
         progress: Progress | None = None,
     ) -> PlanSummary:
         """Write a plan of what to prune to a file, in place of what is there. The database is not changed.
@@ -57,6 +59,7 @@ class PruningStore(StoreBase):
             sql_heads: of a database with a platform's documents, the heads that the platform's SQL index has.
             no_sql_index: no platform that keeps heads in SQL works with this database.
             ignore_missing: go on in spite of references that lead nowhere.
+            batch, delay: ids of structures that are read at once, and the pause after them.
 
         Raises:
             InvalidInput: the database has a platform's documents, and it was not said which heads SQL has.
@@ -71,6 +74,8 @@ class PruningStore(StoreBase):
             parts,
             ignore_missing,
             progress or (lambda what, done, total: None),
+            batch,
+            delay,
         )
         target = Path(path)
         partial = target.with_name(f"{target.name}.part")

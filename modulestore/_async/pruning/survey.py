@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from modulestore._async.ports import Backend
 from modulestore._async.reading import find_entry
 from modulestore._async.roots import read_roots
-from modulestore._async.waiting import closing
+from modulestore._async.waiting import closing, sleep
 from modulestore.errors import CorruptDocument
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
@@ -25,7 +25,10 @@ from modulestore.upkeep.pruning.policy import Policy
 from modulestore.upkeep.pruning.reasons import Reason
 from modulestore.upkeep.roots import Root, RootKind
 
-__all__ = ["Survey", "ago", "first_id_after", "list_candidates"]
+__all__ = ["LISTED", "Survey", "ago", "first_id_after", "list_candidates"]
+
+LISTED: Final = 50_000
+"""Ids that are read at once, unless somebody wishes for less."""
 
 _BATCH: Final = 1000  # structures whose links are asked for at once
 _BYTES: Final = 8 * 1024 * 1024  # of structures whose blocks are looked at at once
@@ -210,9 +213,17 @@ class Survey:
 
 
 async def list_candidates(
-    backend: Backend, course: ContextKey | None, spool: Spool, progress: Progress
+    backend: Backend,
+    course: ContextKey | None,
+    spool: Spool,
+    progress: Progress,
+    batch: int = LISTED,
+    delay: timedelta = timedelta(0),
 ) -> None:
     """Let a spool know of the ids of all structures, or of those of the histories of one course.
+
+    Args:
+        batch, delay: of all structures, ids that are read at once, and the pause after them.
 
     Raises:
         CourseNotFound: there is no such course.
@@ -220,10 +231,12 @@ async def list_candidates(
     if course is not None:
         spool.candidates.add(VersionColumn.of(sorted(await _ids_of_course(backend, course))))
         return
-    async with closing(backend.structures.ids()) as columns:
+    async with closing(backend.structures.ids(batch=batch)) as columns:
         async for column in columns:
             spool.candidates.add(column)
             progress("listing structures", len(spool.candidates), len(spool.candidates))
+            if delay:
+                await sleep(delay.total_seconds())
 
 
 async def _ids_of_course(backend: Backend, course: ContextKey) -> set[VersionId]:

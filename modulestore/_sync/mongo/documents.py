@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from struct import Struct
 from typing import Any, cast
 
 from bson import ObjectId
@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from modulestore._sync.mongo.collections import Collections, RawCollection
+from modulestore._sync.mongo.collections import RAW, Collections, RawCollection
 from modulestore._sync.ports import Definitions, Structures
 from modulestore._sync.waiting import Stream
 from modulestore.errors import CorruptDocument
@@ -32,8 +32,7 @@ __all__ = ["MongoDefinitions", "MongoStructures"]
 
 _MOST_BYTES = 16 * 1024 * 1024  # of documents in one message
 _MOST_IDS = 10_000  # in one filter
-_ONLY_ID = Struct("9s12sx")  # a document that has an id and nothing else: its length, a name, the id
-_ONLY_ID_HEAD = b"\x16\0\0\0\x07_id\0"
+_find_ids = re.compile(rb"\x07_id\0(.{12})\0", re.DOTALL).findall  # in documents that have nothing else
 _HEADER = ("root", "previous_version", "original_version", "edited_by", "edited_on")
 
 
@@ -209,14 +208,25 @@ class _Documents:
         """Ids in order, of as many documents at a time."""
         after = None
         while True:
+            command = {
+                "find": self._plain.name,
+                "filter": after_filter(after),
+                "projection": {"_id": 1},
+                "sort": {"_id": 1},
+                "limit": batch,
+                "batchSize": batch,
+                "singleBatch": True,
+            }
             with driver_errors(f"{self._kind}s"):
-                query = self._nearest.find_raw_batches(after_filter(after), {"_id": 1}, batch_size=batch)
-                parts = [cast(bytes, part) for part in query.sort("_id").limit(batch)]
-            ids = VersionColumn(b"".join(map(_packed_ids, parts)))
-            if not ids:
+                # The reply as bytes: a cursor makes an object of each document, even one of raw batches.
+                reply = self._plain.database.command(
+                    command, read_preference=self._plain.read_preference, codec_options=RAW
+                )
+            found = VersionColumn(b"".join(_find_ids(reply.raw)))
+            if not found:
                 return
-            yield ids
-            after = ids[-1]
+            yield found
+            after = found[-1]
 
     def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
         """Bytes of the documents that are there."""
@@ -240,15 +250,6 @@ class _Documents:
                     # Typed as a document by the driver, but these are bytes: documents end to end.
                     found.update((document_id(one), one) for one in _split(cast(bytes, batch)))
         return found
-
-
-def _packed_ids(batch: bytes) -> bytes:
-    """The ids in a batch of documents that have nothing else, one after the other."""
-    if len(batch) % _ONLY_ID.size == 0:
-        heads, ids = zip(*_ONLY_ID.iter_unpack(batch), strict=True)
-        if set(heads) == {_ONLY_ID_HEAD}:
-            return b"".join(ids)
-    return b"".join(map(document_id, _split(batch)))
 
 
 def _split(batch: bytes) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from modulestore._sync.catalog import DELETED
 from modulestore._sync.ports import Backend, Definitions, Structures
-from modulestore._sync.pruning.survey import Survey, ago, first_id_after, list_candidates
+from modulestore._sync.pruning.survey import LISTED, Survey, ago, first_id_after, list_candidates
 from modulestore._sync.waiting import Stream, closing
 from modulestore.errors import ProblemsFound
 from modulestore.keys import ContextKey, VersionId
@@ -48,7 +48,7 @@ EVERYTHING: Final[frozenset[Part]] = frozenset({"definitions", "files"})
 """What is pruned beside structures, which always are: what only a deleted structure refers to."""
 
 _SAMPLE: Final = 2000  # documents that are measured to say how many bytes will be free
-_SKEW: Final = timedelta(days=1)  # what the clocks of those who made versions may differ by
+_SKEW: Final = timedelta(days=100)  # more than what the clocks of those who made versions may differ by
 
 
 @dataclass(slots=True)
@@ -59,6 +59,7 @@ class Planner:
         course: what it is about, if not all; then structures only.
         parts: what is to be pruned beside structures.
         ignore_missing: go on in spite of references that lead nowhere.
+        batch, delay: ids of structures that are read at once, and the pause after them.
         summary: what it came to, once all lines were read.
     """
 
@@ -69,6 +70,8 @@ class Planner:
     parts: Collection[Part]
     ignore_missing: bool
     progress: Progress
+    batch: int = LISTED
+    delay: timedelta = timedelta(0)
     spool: Spool = field(default_factory=Spool)
     summary: PlanSummary | None = None
 
@@ -80,7 +83,7 @@ class Planner:
             ProblemsFound: something that is kept is not there, or cannot be read.
         """
         now = self.backend.now()
-        list_candidates(self.backend, self.course, self.spool, self.progress)
+        list_candidates(self.backend, self.course, self.spool, self.progress, self.batch, self.delay)
         expired = self._expired(now)
         survey = Survey(
             self.backend,

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from modulestore._sync.ports import Backend
 from modulestore._sync.reading import find_entry
 from modulestore._sync.roots import read_roots
-from modulestore._sync.waiting import closing
+from modulestore._sync.waiting import closing, sleep
 from modulestore.errors import CorruptDocument
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
@@ -26,7 +26,10 @@ from modulestore.upkeep.pruning.policy import Policy
 from modulestore.upkeep.pruning.reasons import Reason
 from modulestore.upkeep.roots import Root, RootKind
 
-__all__ = ["Survey", "ago", "first_id_after", "list_candidates"]
+__all__ = ["LISTED", "Survey", "ago", "first_id_after", "list_candidates"]
+
+LISTED: Final = 50_000
+"""Ids that are read at once, unless somebody wishes for less."""
 
 _BATCH: Final = 1000  # structures whose links are asked for at once
 _BYTES: Final = 8 * 1024 * 1024  # of structures whose blocks are looked at at once
@@ -210,8 +213,18 @@ class Survey:
             return found
 
 
-def list_candidates(backend: Backend, course: ContextKey | None, spool: Spool, progress: Progress) -> None:
+def list_candidates(
+    backend: Backend,
+    course: ContextKey | None,
+    spool: Spool,
+    progress: Progress,
+    batch: int = LISTED,
+    delay: timedelta = timedelta(0),
+) -> None:
     """Let a spool know of the ids of all structures, or of those of the histories of one course.
+
+    Args:
+        batch, delay: of all structures, ids that are read at once, and the pause after them.
 
     Raises:
         CourseNotFound: there is no such course.
@@ -219,10 +232,12 @@ def list_candidates(backend: Backend, course: ContextKey | None, spool: Spool, p
     if course is not None:
         spool.candidates.add(VersionColumn.of(sorted(_ids_of_course(backend, course))))
         return
-    with closing(backend.structures.ids()) as columns:
+    with closing(backend.structures.ids(batch=batch)) as columns:
         for column in columns:
             spool.candidates.add(column)
             progress("listing structures", len(spool.candidates), len(spool.candidates))
+            if delay:
+                sleep(delay.total_seconds())
 
 
 def _ids_of_course(backend: Backend, course: ContextKey) -> set[VersionId]:
