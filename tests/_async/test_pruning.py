@@ -24,6 +24,7 @@ from modulestore.errors import (
     InvalidInput,
     NotFound,
     ProblemsFound,
+    ReadOnlyStore,
     VersionNotFound,
 )
 from modulestore.keys import VersionId, as_course_key
@@ -311,13 +312,16 @@ async def test_the_heads_of_a_platform(backend: Backend, tmp_path: Path) -> None
     with pytest.raises(InvalidInput, match="SQL"):
         await apply(scene.store, tmp_path)
     assert await scene.store.reasons_to_keep(old, HEADS, sql_heads=heads)
-    await apply(scene.store, tmp_path, sql_heads=heads)
+    with pytest.raises(ReadOnlyStore):
+        await apply(scene.store, tmp_path, sql_heads=heads)
+    store = AsyncStore(backend, writes_allowed=True)
+    await apply(store, tmp_path, sql_heads=heads)
     await whole(scene.store, KEY, old)
     # Where SQL has gone to what a plan deletes, the plan is outdated.
     await plan(scene.store, tmp_path, no_sql_index=True)
     with pytest.raises(Conflict, match="outdated"):
-        await apply(scene.store, tmp_path, sql_heads=heads)
-    assert (await apply(scene.store, tmp_path, no_sql_index=True)).deleted
+        await apply(store, tmp_path, sql_heads=heads)
+    assert (await apply(store, tmp_path, no_sql_index=True)).deleted
     assert await check_store(backend) == []
 
 

@@ -25,6 +25,7 @@ from modulestore.errors import (
     InvalidInput,
     NotFound,
     ProblemsFound,
+    ReadOnlyStore,
     VersionNotFound,
 )
 from modulestore.keys import VersionId, as_course_key
@@ -310,13 +311,16 @@ def test_the_heads_of_a_platform(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="SQL"):
         apply(scene.store, tmp_path)
     assert scene.store.reasons_to_keep(old, HEADS, sql_heads=heads)
-    apply(scene.store, tmp_path, sql_heads=heads)
+    with pytest.raises(ReadOnlyStore):
+        apply(scene.store, tmp_path, sql_heads=heads)
+    store = Store(backend, writes_allowed=True)
+    apply(store, tmp_path, sql_heads=heads)
     whole(scene.store, KEY, old)
     # Where SQL has gone to what a plan deletes, the plan is outdated.
     plan(scene.store, tmp_path, no_sql_index=True)
     with pytest.raises(Conflict, match="outdated"):
-        apply(scene.store, tmp_path, sql_heads=heads)
-    assert (apply(scene.store, tmp_path, no_sql_index=True)).deleted
+        apply(store, tmp_path, sql_heads=heads)
+    assert (apply(store, tmp_path, no_sql_index=True)).deleted
     assert check_store(backend) == []
 
 

@@ -219,7 +219,9 @@ def test_a_damaged_database_is_refused_or_pruned_without_what_is_lost(graph: Gra
         if rules.missing:
             with pytest.raises(ProblemsFound) as error:
                 there.plan(policy)
-            assert {str(problem).split()[0] for problem in error.value.problems} == set(map(str, rules.missing))
+            assert {str(problem).split()[0] for problem in error.value.problems} == set(
+                map(str, rules.missing)
+            )
         lines = there.plan(policy, ignore_missing=True)
         expect_plan(lines, rules)
         there.apply(ignore_missing=True)

@@ -18,7 +18,6 @@ from modulestore.upkeep.pruning.condemned import Chunk, Condemned, PruningState,
 from modulestore.upkeep.pruning.plan import read_plan
 from modulestore.upkeep.pruning.policy import DAY, Policy, Retention, parse_duration, shown_duration
 from modulestore.upkeep.pruning.reasons import Reason, ReasonKind
-from modulestore.upkeep.pruning.report import shown_bytes
 from modulestore.upkeep.roots import Root, RootKind
 
 DURATIONS = st.timedeltas(timedelta(0), timedelta(days=40_000))
@@ -121,14 +120,6 @@ def test_reasons_say_what_people_look_for() -> None:
     assert Reason.within(root, 90 * DAY).text == "head of draft of c within the last 90d"
     assert Reason.base(version(1)).text == f"{version(1)} is stored on it"
     assert Reason.original(root).text == "first version of the history of head draft of c"
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (10**12, "1.0 TB"), (10**16, "10000.0 TB")],
-)
-def test_bytes_as_people_read_them(size: int, shown: str) -> None:
-    assert shown_bytes(size) == shown
 
 
 # --- condemned ids

@@ -236,7 +236,7 @@ class Planner:
 
 def files_before(now: datetime, policy: Policy) -> datetime:
     """Files that were replaced or deleted before this may go: none that was there within the time to keep."""
-    return now - max(policy.min_age, policy.retention.within or policy.min_age)
+    return ago(now, max(policy.min_age, policy.retention.within or policy.min_age))
 
 
 def expect_sound(survey: Survey, *, ignore_missing: bool) -> None:
