@@ -156,9 +156,16 @@ class Guard:
         return self._spare(backend, read_pruning(backend), "structures", versions)
 
     def _spare(
-        self, backend: Backend, state: PruningState, kind: Kind, ids: set[VersionId]
+        self,
+        backend: Backend,
+        state: PruningState,
+        kind: Kind,
+        ids: set[VersionId],
+        along: frozenset[VersionId] = frozenset(),
     ) -> set[VersionId]:
-        """Take ids out of the condemned, with what they need; those for which it is too late."""
+        """Take ids out of the condemned, with what they need; those for which it is too late. ``along`` are
+        the versions that need them, which are being spared already.
+        """
         known = self._safe
         if known[0] != state.revision or len(known[1]) > _MOST_SAFE:
             known = self._safe = (state.revision, set())
@@ -172,44 +179,54 @@ class Guard:
             if (start := condemned.chunk_of(version)) is not None:
                 by_chunk.setdefault(start, set()).add(version)
         for start, some in by_chunk.items():
-            spared, too_late = _take_out(backend, kind, state.chunk_key(start), some)
+            spared, too_late = self._take_out(backend, state, kind, start, some, along)
             found |= spared
             lost |= too_late
         port = backend.structures if kind == "structures" else backend.definitions
         rest = wanted - lost
         lost |= rest - (port.sizes(rest)).keys() if rest else set()
-        if kind == "structures" and (spared := found - lost):
-            lost |= self._spare_needs(backend, state, spared)
         # Not what was taken out: in a transaction, that may be undone.
         safe |= wanted - lost - found
         return lost
 
-    def _spare_needs(self, backend: Backend, state: PruningState, spared: set[VersionId]) -> set[VersionId]:
-        """Spare what versions that were condemned need too; all of these if one cannot be read any more."""
-        bases = {base for link in (backend.structures.links(spared)).values() for base in link.bases}
-        references = backend.structures.references(spared | bases)
+    def _take_out(
+        self,
+        backend: Backend,
+        state: PruningState,
+        kind: Kind,
+        start: VersionId,
+        ids: set[VersionId],
+        along: frozenset[VersionId],
+    ) -> tuple[set[VersionId], set[VersionId]]:
+        """Take ids out of a chunk: those that were in it and are not any more, and those that will be
+        deleted. What versions need is spared before they are: what is condemned no more is taken for whole.
+        """
+        while True:
+            record = backend.records.get(condemned_kind(kind), state.chunk_key(start))
+            if record is None:
+                return set(), set()
+            chunk = Chunk.from_record(record.value)
+            inside = {version for version in ids if version in chunk}
+            if not inside or chunk.deleting:
+                return set(), inside
+            if kind == "structures" and not self._spare_needs(backend, state, inside, along):
+                return set(), inside
+            if backend.records.swap(record, chunk.without(inside).as_record()):
+                return inside, set()
+
+    def _spare_needs(
+        self, backend: Backend, state: PruningState, versions: set[VersionId], along: frozenset[VersionId]
+    ) -> bool:
+        """Spare what versions that are condemned need; whether all of it is there."""
+        bases = {base for link in (backend.structures.links(versions)).values() for base in link.bases}
+        references = backend.structures.references(versions | bases)
         pins = {pin for one in references.values() for pin in one.pins}
-        self._spare(backend, state, "structures", pins - spared)
+        along |= versions
+        self._spare(backend, state, "structures", pins - along, along)
         definitions = {one for reference in references.values() for one in reference.definitions}
-        gone = self._spare(backend, state, "structures", bases - spared)
+        gone = self._spare(backend, state, "structures", bases - along, along)
         gone |= self._spare(backend, state, "definitions", definitions)
-        return spared if gone else set()
-
-
-def _take_out(
-    backend: Backend, kind: Kind, key: str, ids: set[VersionId]
-) -> tuple[set[VersionId], set[VersionId]]:
-    """Take ids out of a chunk: those that were in it and are not any more, and those that will be deleted."""
-    while True:
-        record = backend.records.get(condemned_kind(kind), key)
-        if record is None:
-            return set(), set()
-        chunk = Chunk.from_record(record.value)
-        inside = {version for version in ids if version in chunk}
-        if not inside or chunk.deleting:
-            return set(), inside
-        if backend.records.swap(record, chunk.without(inside).as_record()):
-            return inside, set()
+        return not gone
 
 
 def _pruned(version: VersionId) -> VersionNotFound:
