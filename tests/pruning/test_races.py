@@ -21,12 +21,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
-from modulestore._async.guarding import Guard
 from modulestore._async.ports import Backend
 from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.store import AsyncStore
-from modulestore._async.waiting import Call
-from modulestore._async.wrappers import WrappedBackend
 from modulestore.errors import Conflict, EditConflict, NotFound, StorageUnavailable
 from modulestore.formats.structures import Schema
 from modulestore.keys import VersionId, as_course_key
@@ -44,6 +41,7 @@ from tests.authoring.stepping import (
     run,
 )
 from tests.pruning.past import long_ago
+from tests.pruning.stepped import AtOnceGuard, PrunersBackend, SteppedBackend
 
 T = TypeVar("T")
 
@@ -53,78 +51,6 @@ GONE = f"{SMALL_COURSE}-gone"
 LIBRARY = as_course_key("library-v1:Example+Bank")
 A1, BANK = ("html", "a1"), ("library_content", "bank")
 POLICY = Policy(Retention(keep=1), min_age=timedelta(0), deleted_after=timedelta(0))
-
-PRUNERS = frozenset(
-    {
-        "definitions.delete_many",
-        "index.list",
-        "records.delete",
-        "records.get",
-        "records.put_if_absent",
-        "records.starting",
-        "records.swap",
-        "structures.delete_many",
-        "structures.ids",
-        "structures.links",
-        "structures.relink",
-    }
-)
-WRITERS = frozenset(
-    {
-        "definitions.put_many",
-        "index.delete",
-        "index.insert",
-        "index.swap",
-        "records.delete",
-        "records.get",
-        "records.list",
-        "records.put_if_absent",
-        "records.swap",
-        "structures.delete_many",
-        "structures.put_many",
-        "structures.replace_many",
-        "structures.sizes",
-    }
-)
-
-
-class SteppedBackend(WrappedBackend):
-    """Stops before each of these calls, but not from a look at the condemned to the swap after it."""
-
-    def __init__(self, backend: Backend, calls: frozenset[str]) -> None:
-        super().__init__(backend, self._stop)
-        self._calls = calls
-        self.looks = 0
-        self.looked = False
-
-    async def _stop(self, name: str, call: Call[T], /) -> T:
-        if name in self._calls and not self.looks and not self.looked:
-            await _Switch()
-        if name in ("index.swap", "index.insert", "structures.replace_many"):
-            self.looked = False
-        return await call()
-
-
-class AtOnceGuard(Guard):
-    """Looks at the condemned in one step, and lets nobody in before what comes after it."""
-
-    stepped: SteppedBackend
-    converts = False
-
-    async def expect(self, *given: Any, **named: Any) -> None:
-        await _Switch()
-        self.stepped.looks += 1
-        try:
-            await super().expect(*given, **named)
-            self.stepped.looked = True
-        finally:
-            self.stepped.looks -= 1
-
-    async def gone(self, *given: Any) -> set[VersionId]:
-        if self.converts:
-            await _Switch()
-            self.stepped.looked = True
-        return await super().gone(*given)
 
 
 class Doing(NamedTuple):
@@ -342,7 +268,7 @@ class Race:
 
     def start(self) -> list[Coroutine[Any, Any, object]]:
         self.backend = backend = self.snapshot.backend()
-        stepped = SteppedBackend(backend, WRITERS)
+        stepped = SteppedBackend(backend)
         stepped.looks = 1  # while it is prepared
         store = AsyncStore(stepped)
         guard = AtOnceGuard(WriteRules())
@@ -357,7 +283,7 @@ class Race:
         guard._safe = (0, set())
         stepped.looks, stepped.looked = 0, False
         pruners = [
-            AsyncStore(_Stopping(backend)).apply_pruning(self.plan, grace=timedelta(0), batch=3)
+            AsyncStore(PrunersBackend(backend)).apply_pruning(self.plan, grace=timedelta(0), batch=3)
             for _ in range(self._pruners)
         ]
         return [*pruners, self.doing.run(store, self.scene, given)]
@@ -390,18 +316,6 @@ class Race:
             *await records.list("condemned structures"),
             *await records.list("condemned definitions"),
         ] == []
-
-
-class _Stopping(WrappedBackend):
-    """What a pruner works on: it stops before each of its calls."""
-
-    def __init__(self, backend: Backend) -> None:
-        super().__init__(backend, self._stop)
-
-    async def _stop(self, name: str, call: Call[T], /) -> T:
-        if name in PRUNERS:
-            await _Switch()
-        return await call()
 
 
 @pytest.fixture(autouse=True)
