@@ -28,7 +28,7 @@ from tools.bench.world import Stored
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {job.name for job in JOBS}
 NUMBERS = ("median_ms", "min_ms", "spread")
-COSTS = ("commands", "sent", "received", "stored", "peak")
+COSTS = ("commands", "sent", "received", "stored", "peak", "process")
 
 
 def quick(server: str) -> dict[str, Any]:
@@ -156,6 +156,13 @@ def test_a_goal_may_be_one_of_milliseconds_and_bytes() -> None:
     assert judged(goal, None, costs(stored=2190)) is True
     assert judged(goal, None, costs(stored=2191)) is False
     assert judged(Goal(milliseconds=0.5), 0.1, costs()) is False
+
+
+def test_a_goal_may_be_one_of_memory() -> None:
+    goal = Goal(process=80_000_000)
+    assert str(goal) == "process ≤ 80 MB"
+    assert judged(goal, None, costs()._replace(process=80_000_000)) is True
+    assert judged(goal, None, costs()._replace(process=80_000_001)) is False
 
 
 def test_a_goal_may_be_that_nothing_is_lost_in_any_round() -> None:

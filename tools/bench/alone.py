@@ -8,20 +8,22 @@ this is timed.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import bson
 from pymongo import monitoring
 
-from tools.bench.cases import Operation
+from tools.bench.cases import Operation, Outcome
 
-__all__ = ["Costs", "alone"]
+__all__ = ["Costs", "Sample", "alone", "sample", "sample_alone"]
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PROCESS = Path("/proc/self")
@@ -35,6 +37,7 @@ class Costs(NamedTuple):
         sent, received: bytes of commands and of replies, as BSON.
         stored: bytes on the disk afterwards; on a server, bytes of the documents that were inserted.
         peak: bytes of memory at most, beyond what the process had before.
+        process: bytes of memory of the whole process at most.
     """
 
     commands: int | None
@@ -42,18 +45,48 @@ class Costs(NamedTuple):
     received: int | None
     stored: int | None
     peak: int | None
+    process: int | None = None
 
 
 def alone(operation: Operation) -> Costs:
     """Do an operation in a process of its own."""
+    return Costs(**_in_process(operation, "costs"))
+
+
+class Sample(NamedTuple):
+    """Doing an operation once: how much was done, in how many milliseconds, and what became of it."""
+
+    done: int
+    time: float
+    outcome: Outcome | None
+    note: str
+
+
+def sample(operation: Operation) -> Sample:
+    """Do an operation once, in this process."""
+    with operation.ready() as call:
+        gc.collect()  # garbage of what ran before is not this one's to clean up
+        start = perf_counter()
+        done = call.run()
+        time = (perf_counter() - start) * 1000
+        return Sample(done, time, call.outcome(), call.note())
+
+
+def sample_alone(operation: Operation) -> Sample:
+    """Do an operation once, in a process of its own; one in which no edit can be lost."""
+    return Sample(**_in_process(operation, "sample"))
+
+
+def _in_process(operation: Operation, what: str) -> dict[str, Any]:
     process = subprocess.run(
-        (sys.executable, "-m", __name__),
+        (sys.executable, "-m", __name__, what),
         input=pickle.dumps(operation),
         stdout=subprocess.PIPE,
         cwd=_REPOSITORY,
         check=True,
     )
-    return Costs(**json.loads(process.stdout))
+    answer: dict[str, Any] = json.loads(process.stdout)
+    return answer
 
 
 @dataclass(slots=True)
@@ -100,8 +133,8 @@ def _costs(operation: Operation) -> Costs:
         stored = call.stored() or traffic.inserted or None
     peak = None if before is None or after is None else after - before
     if traffic.commands == 0:
-        return Costs(None, None, None, stored, peak)
-    return Costs(traffic.commands, traffic.sent, traffic.received, stored, peak)
+        return Costs(None, None, None, stored, peak, after)
+    return Costs(traffic.commands, traffic.sent, traffic.received, stored, peak, after)
 
 
 def _peak_memory(*, reset: bool = False) -> int | None:
@@ -117,4 +150,6 @@ def _peak_memory(*, reset: bool = False) -> int | None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_costs(pickle.load(sys.stdin.buffer))._asdict()))
+    wanted: Operation = pickle.load(sys.stdin.buffer)
+    answer = _costs(wanted) if sys.argv[1] == "costs" else sample(wanted)
+    print(json.dumps(answer._asdict()))

@@ -62,6 +62,7 @@ class Goal:
         commands: so many, at most.
         milliseconds: in the median, at most.
         stored: bytes, at most.
+        process: bytes of memory of the whole process, at most.
         lossless: every edit is accepted and there, in every round.
     """
 
@@ -69,6 +70,7 @@ class Goal:
     commands: int | None = None
     milliseconds: float | None = None
     stored: int | None = None
+    process: int | None = None
     lossless: bool = False
 
     def __str__(self) -> str:
@@ -77,6 +79,7 @@ class Goal:
             None if self.milliseconds is None else f"≤ {self.milliseconds:g} ms",
             None if self.commands is None else f"{self.commands} commands",
             None if self.stored is None else f"≤ {self.stored / 1000:.1f} KB",
+            None if self.process is None else f"process ≤ {self.process / 1e6:g} MB",
             "none lost" if self.lossless else None,
         )
         return ", ".join(part for part in parts if part)
@@ -92,6 +95,7 @@ class Case:
         goals: of variants.
         rounds: so many at most, for what takes long.
         same: whether all variants do the same amount of work, which is checked.
+        fresh: whether each time is taken in a process of its own.
     """
 
     job: str
@@ -101,6 +105,7 @@ class Case:
     goals: Sequence[tuple[Variant, Goal]] = ()
     rounds: int | None = None
     same: bool = True
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

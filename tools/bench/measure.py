@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import NamedTuple
 
-from tools.bench.alone import Costs, alone
-from tools.bench.cases import Case, Goal, Operation, Outcome
+from tools.bench.alone import Costs, Sample, alone, sample, sample_alone
+from tools.bench.cases import Case, Goal, Outcome
 
 __all__ = ["Result", "measure"]
 
@@ -72,6 +69,7 @@ class Result:
             (self.median, goal.milliseconds),
             (costs.commands, goal.commands),
             (costs.stored, goal.stored),
+            (costs.process, goal.process),
         )
         within = all(is_ is None or allowed is None or is_ <= allowed for is_, allowed in pairs)
         lost = any(min(outcome) < outcome.asked for outcome in self.outcomes)
@@ -87,17 +85,18 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Res
     operations = [variant.operation for variant in case.variants]
     rounds = min(rounds, case.rounds or rounds)
     say(f"{case.job}, {case.data}: warming up")
-    done = [_sample(operation).done for operation in operations]
+    take = sample_alone if case.fresh else sample
+    done = [take(operation).done for operation in operations]
     assert not case.same or len(set(done)) == 1, (
         f"{case.job}, {case.data}: the variants do not do the same: {done}"
     )
-    samples: list[list[_Sample]] = [[] for _ in operations]
+    samples: list[list[Sample]] = [[] for _ in operations]
     for number in range(1, rounds + 1):
         say(f"{case.job}, {case.data}: round {number} of {rounds}")
         for operation, taken in zip(operations, samples, strict=True):
-            taken.append(_sample(operation))
+            taken.append(take(operation))
     say(f"{case.job}, {case.data}: memory and traffic")
-    times = [[sample.time for sample in mine] for mine in samples]
+    times = [[one.time for one in mine] for mine in samples]
     reference = None if case.reference is None else times[case.variants.index(case.reference)]
     for variant, mine, found in zip(case.variants, times, samples, strict=True):
         yield Result(
@@ -110,25 +109,9 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Res
             reference=None if case.reference is None else case.reference.name,
             goal=next((goal for wanted, goal in case.goals if wanted == variant), None),
             costs=alone(variant.operation),
-            outcomes=[sample.outcome for sample in found if sample.outcome is not None],
+            outcomes=[one.outcome for one in found if one.outcome is not None],
             note=found[-1].note,
         )
-
-
-class _Sample(NamedTuple):
-    done: int
-    time: float
-    outcome: Outcome | None
-    note: str
-
-
-def _sample(operation: Operation) -> _Sample:
-    with operation.ready() as call:
-        gc.collect()  # garbage of what ran before is not this one's to clean up
-        start = perf_counter()
-        done = call.run()
-        time = (perf_counter() - start) * 1000
-        return _Sample(done, time, call.outcome(), call.note())
 
 
 def _ratio(mine: Sequence[float], reference: Sequence[float]) -> float:

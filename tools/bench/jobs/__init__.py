@@ -10,6 +10,7 @@ from tools.bench.jobs import (
     memory,
     open_problems,
     open_videos,
+    prune_plan,
     publish_unit,
     reopen,
     storage,
@@ -34,4 +35,5 @@ JOBS = (
     memory.JOB,
     large.JOB,
     authors.JOB,
+    prune_plan.JOB,
 )
