@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -24,13 +25,18 @@ from modulestore._sync.mongo import open_mongo
 from modulestore._sync.ports import Backend
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
-from modulestore.errors import Conflict, ModuleStoreError, ProblemsFound
+from modulestore._sync.waiting import Call
+from modulestore._sync.wrappers import WrappedBackend
+from modulestore.errors import Conflict, ProblemsFound
 from modulestore.testing._sync.checking import check_store
+from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
 from modulestore.upkeep.pruning.plan import read_plan
 from modulestore.upkeep.pruning.policy import Policy, Retention
 from tests.stress.pruned import OLD, Outcome, SlowToSwap, copy_past, skewed, work
 
 pytestmark = pytest.mark.stress
+
+T = TypeVar("T")
 
 SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "5"))
 POLICY = Policy(Retention(keep=3), min_age=timedelta(0))
@@ -156,13 +162,48 @@ def test_pruning_while_eight_work(backend: Backend, tmp_path: Path, skew: bool) 
     expect_true(backend, tmp_path, pruned)
 
 
-def test_without_grace_it_fails(mongodb_url: str, tmp_path: Path) -> None:
-    """Whoever has looked at the condemned just before, and moves a head just after, needs the grace."""
+class HeldBeforeSwap(WrappedBackend):
+    """A writer that stops just before it moves a head, until it is let go."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend, self._hold)
+        self.stopped, self.let_go = threading.Event(), threading.Event()
+
+    def _hold(self, name: str, call: Call[T], /) -> T:
+        if name == "index.swap":
+            self.stopped.set()
+            assert self.let_go.wait(60)
+        return call()
+
+
+@pytest.mark.parametrize("grace", [3.0, 0.0], ids=["grace", "no grace"])
+def test_grace_is_for_who_has_looked_and_not_yet_moved_the_head(
+    mongodb_url: str, tmp_path: Path, grace: float
+) -> None:
+    """Taken out, the head that a slow writer moves leads nowhere."""
     backend = open_mongo(mongodb_url)
+    make_small_course(Store(backend))
+    slow = HeldBeforeSwap(backend)
+
+    def write() -> None:
+        with Store(slow, **skewed(-HOUR)).edit(SMALL_COURSE, author="slow") as edit:  # type: ignore[arg-type]
+            edit.update(("html", "a1"), data="<p>late</p>")
+
     store = Store(backend)
-    pruned = run(backend, tmp_path, lambda *given: prune_again_and_again(store, *given), skew=True, grace=0.0)
-    with pytest.raises((AssertionError, ModuleStoreError), match=r"is not there|there is no"):
-        expect_true(backend, tmp_path, pruned)
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(write)
+        assert slow.stopped.wait(60)
+        store.plan_pruning(POLICY, tmp_path / "plan")
+        applying = pool.submit(store.apply_pruning, tmp_path / "plan", grace=timedelta(seconds=grace))
+        if grace:
+            time.sleep(grace / 3)  # less than it
+        else:
+            applying.result()
+        slow.let_go.set()
+        writing.result()
+        report = applying.result()
+    problems = check_store(backend)
+    assert (report.spared, problems == []) == ((2, True) if grace else (0, False)), problems
     backend.close()
 
 

@@ -118,7 +118,7 @@ class PruningStore(StoreBase):
             InvalidInput: it is no plan, or was changed; or it was not said which heads SQL has.
             ReadOnlyStore: the database is a platform's, and writing there was not asked for.
             Conflict: the plan is outdated, and nothing was changed; or somebody else has begun to prune.
-            ProblemsFound: something that is kept is not there, or cannot be read; nothing was deleted.
+            ProblemsFound: something that is kept is not there, or cannot be read; no version was deleted.
         """
         if batch < 1:
             raise InvalidInput(f"{batch} documents cannot be deleted at once")

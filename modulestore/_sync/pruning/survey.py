@@ -38,11 +38,21 @@ _NOTES: Final = frozenset({RootKind.TAG, RootKind.CONFLICT})
 
 
 class _Step(NamedTuple):
-    """Where a walk back along a branch has come to: the ``number``-th version, counted from the head."""
+    """Where a walk back along a branch has come to: the ``number``-th version, counted from the head.
+
+    ``mark`` is one that it has passed, a later one whenever it has come twice as far: who comes to it again
+    goes round in a loop, which a damaged database may have.
+    """
 
     root: Root
     version: VersionId
     number: int
+    mark: VersionId | None = None
+
+    def before(self, previous: VersionId) -> _Step:
+        """The next one."""
+        is_power_of_two = self.number & (self.number - 1) == 0
+        return _Step(self.root, previous, self.number + 1, self.version if is_power_of_two else self.mark)
 
 
 @dataclass(slots=True)
@@ -117,8 +127,8 @@ class Survey:
                     continue
                 reasons = list(self._reasons(step, link.previous))
                 self._keep((link.previous, reason) for reason in reasons)
-                if reasons:
-                    further.append(_Step(step.root, link.previous, step.number + 1))
+                if reasons and link.previous not in (step.version, step.mark):
+                    further.append(step.before(link.previous))
             steps, first = further, False
 
     def _reasons(self, step: _Step, previous: VersionId) -> Iterator[Reason]:
