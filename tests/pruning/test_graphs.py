@@ -76,7 +76,7 @@ class Maker:
         return self.dice.choice(list(self.graph.nodes))
 
     def history(self, length: int, *, broken: bool) -> None:
-        """Versions of one origin, in a line or a tree; their clocks differed by weeks."""
+        """Versions of one origin, in a line or a tree; their clocks differed by hours."""
         dice, graph = self.dice, self.graph
         older = list(graph.nodes)
         begun = self.age()
@@ -84,7 +84,7 @@ class Maker:
         family: list[VersionId] = []
         lost = dice.randrange(length) if broken and dice.random() < 0.4 else -1
         for number in range(length):
-            version = self.id(begun + dice.choice([0, 3, 26, 100, 400]) * HOUR) if number else original
+            version = self.id(begun + dice.choice([0, 1, 3, 8, 20]) * HOUR) if number else original
             previous = family[-1 if dice.random() < 0.7 else dice.randrange(number)] if number else None
             bases = pins = ()  # type: tuple[VersionId, ...]
             if number and dice.random() < 0.4:

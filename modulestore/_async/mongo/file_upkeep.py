@@ -90,12 +90,15 @@ class FileUpkeep:
     async def leftovers(self, before: datetime, *, batch: int) -> Stream[Sequence[Leftover]]:
         """Chunks whose file is not there, the newest of them older than a time; by file."""
         with driver_errors("files"):
-            every = await self._chunks.aggregate(
-                [{"$group": {"_id": "$files_id"}}], allowDiskUse=True, batchSize=batch
-            )
+            # Answered by the index that every GridFS has; the chunks of one file come one after the other.
+            every = self._chunks.find({}, {"_id": 0, "files_id": 1, "n": 1})
             waiting: list[Any] = []
-            async for group in every:
-                waiting.append(group["_id"])
+            last = None
+            async for chunk in every.sort([("files_id", 1), ("n", 1)]).allow_disk_use(True):
+                if chunk["files_id"] == last:
+                    continue
+                last = chunk["files_id"]
+                waiting.append(last)
                 if len(waiting) == batch:
                     if found := await self._left(waiting, before):
                         yield found

@@ -48,7 +48,7 @@ EVERYTHING: Final[frozenset[Part]] = frozenset({"definitions", "files"})
 """What is pruned beside structures, which always are: what only a deleted structure refers to."""
 
 _SAMPLE: Final = 2000  # documents that are measured to say how many bytes will be free
-_SKEW: Final = timedelta(days=100)  # more than what the clocks of those who made versions may differ by
+_SKEW: Final = timedelta(days=1)  # what the clocks of those who made versions may differ by
 
 
 @dataclass(slots=True)
@@ -184,7 +184,8 @@ class Planner:
         """For each structure whose previous one goes: the nearest one before it that is kept.
 
         One round trip for each version that the longest walk passes: all of them go on at once. Most end
-        where they begin, since nothing else of their history is kept that is as old.
+        where they begin, since nothing else of their history is kept that is as old. (If clocks differed by
+        more than a day a nearer one may be missed, and the history goes on at its first version.)
         """
         walks = [
             walk
