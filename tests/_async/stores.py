@@ -16,14 +16,14 @@ from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.sqlite import open_sqlite
 from modulestore._async.waiting import closing
 from modulestore.keys import VersionId
+from tests._async.kinds import KINDS
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
 COURSE = SAMPLES / "sample-course"
 LIBRARY = SAMPLES / "sample-library"
 COURSE_KEY = "course-v1:Example+MS101+2026"
 
-BACKENDS = pytest.mark.parametrize("kind", ["sqlite", "mongodb", "sqlite-format-1", "mongodb-format-1"])
-"""Both databases, with structures in either format; format 2 unless it says otherwise."""
+BACKENDS = pytest.mark.parametrize("kind", KINDS)
 
 
 @asynccontextmanager

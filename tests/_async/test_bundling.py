@@ -20,7 +20,6 @@ from modulestore.keys import VersionId, as_course_key
 from modulestore.model.index import IndexEntry
 from modulestore.testing._async.faults import FaultyBackend
 from tests._async.bundles import (
-    KINDS,
     NEW,
     NOW,
     database,
@@ -31,6 +30,7 @@ from tests._async.bundles import (
 )
 from tests._async.bundles import small as small
 from tests._async.histories import KEY, LIBRARY, History, contents, schemas
+from tests._async.kinds import KINDS
 from tests._async.stores import BACKENDS, COURSE, COURSE_KEY, everything
 
 pytestmark = pytest.mark.anyio

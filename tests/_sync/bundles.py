@@ -25,7 +25,6 @@ from modulestore.storage import bundle_writing
 from tests._sync.histories import KEY, History
 from tests._sync.stores import COURSE
 
-KINDS = ["sqlite", "mongodb", "sqlite-format-1", "mongodb-format-1"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NEW = as_course_key("course-v1:Example+New+2027")
 

@@ -21,7 +21,6 @@ from modulestore.keys import VersionId, as_course_key
 from modulestore.model.index import IndexEntry
 from modulestore.testing._sync.faults import FaultyBackend
 from tests._sync.bundles import (
-    KINDS,
     NEW,
     NOW,
     database,
@@ -32,6 +31,7 @@ from tests._sync.bundles import (
 )
 from tests._sync.bundles import small as small
 from tests._sync.histories import KEY, LIBRARY, History, contents, schemas
+from tests._sync.kinds import KINDS
 from tests._sync.stores import BACKENDS, COURSE, COURSE_KEY, everything
 
 
