@@ -33,7 +33,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/python tools/demo.py
 
 test: $(VENV)/.all check
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.all
 	@$(BIN)/ruff format --check -q . || { echo "not formatted: run make format"; exit 1; }

@@ -199,6 +199,7 @@ STATE = {"records.list": 1}
 
 @BACKENDS
 async def test_what_operations_cost(backend: CountingBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modulestore._async.editing._A_MOMENT", 60.0)  # also where the machine is busy
     store = AsyncStore(backend)
     calls = backend.calls
 
