@@ -57,7 +57,7 @@ def check_shape(value: dict[str, Any], names: set[str] = NAMES) -> None:
 
 
 def test_jobs_run_without_a_server() -> None:
-    some = ("import", "open-videos", "edit", "memory", "authors")
+    some = ("import", "open-videos", "edit", "walk", "authors")
     value = quick("none", *some)
     check_shape(value, set(some))
     assert value["machine"]["server"].startswith("none")
