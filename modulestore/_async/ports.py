@@ -120,7 +120,11 @@ class Structures(ABC):
 
     @abstractmethod
     def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
-        """Ids of all structures, in order, in batches; answered by the index of ids alone."""
+        """Ids of all structures, in order, in batches; answered by the index of ids alone.
+
+        This, and the next three, always give what the primary has last committed: what is deleted is decided
+        by them.
+        """
 
     @abstractmethod
     async def links(self, ids: Collection[VersionId]) -> dict[VersionId, StructureLinks]:
@@ -185,7 +189,10 @@ class Definitions(ABC):
 
     @abstractmethod
     def ids(self, *, batch: int = 50_000) -> Stream[VersionColumn]:
-        """Ids of all definitions, in order, in batches; answered by the index of ids alone."""
+        """Ids of all definitions, in order, in batches; answered by the index of ids alone.
+
+        This and `sizes` always give what the primary has last committed: what is deleted is decided by them.
+        """
 
     @abstractmethod
     async def sizes(self, ids: Collection[VersionId]) -> dict[VersionId, int]:
@@ -325,7 +332,7 @@ class Backend(ABC):
     Attributes:
         old_store: the platform's older store in the same database; None where there can be none.
         max_document: bytes that one document may have.
-        has_atomic_groups: whether what is done in a `group` becomes visible at one moment.
+        has_atomic_groups: whether a `group` is done whole or not at all, and nobody sees a part of it.
     """
 
     index: Index

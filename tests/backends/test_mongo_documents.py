@@ -382,6 +382,25 @@ def test_write_concern_of_the_url(commands: Commands, mongodb_url: str) -> None:
         open_mongo(f"{mongodb_url}{mark}w=0")
 
 
+def test_what_pruning_decides_by_is_never_a_secondarys(commands: Commands, mongodb_url: str) -> None:
+    mark = "&" if "?" in mongodb_url else "?"
+    version = new_version_id()
+    with closing(open_mongo(f"{mongodb_url}{mark}readPreference=secondary")) as backend:
+        backend.structures.put_many({version: structure_document(version)})
+        commands.seen.clear()
+        assert [list(column) for column in backend.structures.ids()] == [[version]]
+        assert list(backend.structures.links([version])) == [version]
+        assert list(backend.structures.references([version])) == [version]
+        assert list(backend.structures.sizes([version])) == [version]
+        assert backend.definitions.sizes([version]) == {}
+        assert list(backend.definitions.ids()) == []
+    assert commands.seen
+    for name, command in commands.seen:
+        if name == "find":
+            assert command["readConcern"]["level"] == "majority"
+            assert command.get("$readPreference", {"mode": "primary"})["mode"] != "secondary"
+
+
 def test_what_a_secondary_lacks_is_read_from_the_primary(
     commands: Commands, mongodb_url: str, raw: Plain
 ) -> None:

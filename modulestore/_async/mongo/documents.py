@@ -41,6 +41,7 @@ class MongoStructures(Structures):
     def __init__(self, collections: Collections, max_document: int) -> None:
         self._documents = _Documents(collections, "structure", max_document)
         self._headers = collections.nearest("modulestore.structures")
+        self._current = collections.current("modulestore.structures")
         self._raw = collections.raw("modulestore.structures")
         self._max_document = max_document
 
@@ -83,7 +84,7 @@ class MongoStructures(Structures):
         found: dict[VersionId, StructureLinks] = {}
         for chunk in _chunks(ids):
             with driver_errors("structures"):
-                query = self._headers.find({"_id": {"$in": chunk}}, LINKS, batch_size=len(chunk) + 1)
+                query = self._current.find({"_id": {"$in": chunk}}, LINKS, batch_size=len(chunk) + 1)
                 found.update(
                     (to_version_id(document["_id"]), links_of(document)) for document in await query.to_list()
                 )
@@ -94,14 +95,14 @@ class MongoStructures(Structures):
         whole: list[VersionId] = []
         for chunk in _chunks(ids):
             with driver_errors("structures"):
-                query = self._headers.find({"_id": {"$in": chunk}}, REFERENCES, batch_size=len(chunk) + 1)
+                query = self._current.find({"_id": {"$in": chunk}}, REFERENCES, batch_size=len(chunk) + 1)
                 async for document in query:
                     version = to_version_id(document["_id"])
                     if document.get("schema_version", PLATFORM_SCHEMA) == PLATFORM_SCHEMA:
                         found[version] = references_in(document)
                     else:
                         whole.append(version)
-        documents = await self._documents.get_many(whole) if whole else {}
+        documents = await self._documents.get_current(whole) if whole else {}
         return found | {version: references_of(document) for version, document in documents.items()}
 
     async def faulty_headers(self, ids: Collection[VersionId]) -> dict[VersionId, str]:
@@ -172,7 +173,9 @@ class _Documents:
         self._max_document = max_document
         self._nearest = collections.raw(name)
         self._primary = collections.raw_primary(name)
-        self._plain = collections.nearest(name)
+        # What upkeep decides by must not be older than what is there.
+        self._current = collections.current(name)
+        self._raw_current = collections.raw_current(name)
 
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
         found = await self._find(self._nearest, ids)
@@ -181,6 +184,10 @@ class _Documents:
             # A secondary may not have got there yet.
             found.update(await self._find(self._primary, missing))
         return found
+
+    async def get_current(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
+        """The documents as the primary has last committed them."""
+        return await self._find(self._raw_current, ids)
 
     async def put_many(self, documents: Mapping[VersionId, bytes]) -> bool:
         check_sizes(self._kind, documents, self._max_document)
@@ -208,18 +215,19 @@ class _Documents:
         after = None
         while True:
             command = {
-                "find": self._plain.name,
+                "find": self._current.name,
                 "filter": after_filter(after),
                 "projection": {"_id": 1},
                 "sort": {"_id": 1},
                 "limit": batch,
                 "batchSize": batch,
                 "singleBatch": True,
+                "readConcern": self._current.read_concern.document,
             }
             with driver_errors(f"{self._kind}s"):
                 # The reply as bytes: a cursor makes an object of each document, even one of raw batches.
-                reply = await self._plain.database.command(
-                    command, read_preference=self._plain.read_preference, codec_options=RAW
+                reply = await self._current.database.command(
+                    command, read_preference=self._current.read_preference, codec_options=RAW
                 )
             found = VersionColumn(b"".join(_find_ids(reply.raw)))
             if not found:
@@ -233,7 +241,7 @@ class _Documents:
         for chunk in _chunks(ids):
             size = {"size": {"$bsonSize": "$$ROOT"}}
             with driver_errors(f"{self._kind}s"):
-                query = self._plain.find({"_id": {"$in": chunk}}, size, batch_size=len(chunk) + 1)
+                query = self._current.find({"_id": {"$in": chunk}}, size, batch_size=len(chunk) + 1)
                 found.update(
                     (to_version_id(document["_id"]), document["size"]) for document in await query.to_list()
                 )
