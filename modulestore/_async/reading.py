@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from modulestore._async.ports import Backend
-from modulestore._async.waiting import closing, monotonic
+from modulestore._async.waiting import back_off, closing, monotonic
 from modulestore.errors import BranchNotFound, CourseNotFound, DefinitionNotFound, VersionNotFound
 from modulestore.formats.definitions import decode_definitions
-from modulestore.formats.gathering import Gathering
+from modulestore.formats.gathering import BaseMissing, Gathering
 from modulestore.formats.headers import decode_header
 from modulestore.keys import ContextKey, LibraryKey, VersionId
 from modulestore.model.branches import branch_name, reading_branches
@@ -34,6 +34,8 @@ __all__ = [
     "head_as_of",
     "load_chain",
 ]
+
+_AGAIN = 3  # tries to read a version that lacks what it is built on, after the first
 
 
 async def find_entry(backend: Backend, key: ContextKey) -> IndexEntry:
@@ -169,10 +171,37 @@ class Reader:
                 followed.built_on += len(more)
                 gathering.add(more)
             began = monotonic()
-            found.update((version, gathering.structure(version)) for version in documents)
+            for version in documents:
+                try:
+                    found[version] = gathering.structure(version)
+                except BaseMissing:
+                    if (again := await self._again(version)) is not None:
+                        found[version] = again
             followed.decoding = monotonic() - began
             self.memory.keep_structures(gathering.decoded)
             return found
+
+    async def _again(self, version: VersionId) -> Structure | None:
+        """A version that lacked what it is built on, read anew; None if it was pruned meanwhile too.
+
+        Raises:
+            CorruptDocument: it is still there, and still lacks it.
+        """
+        structures = self._backend.past_cache().structures
+        attempt = 0
+        while documents := await structures.get_many([version]):
+            gathering = Gathering(documents)
+            while gathering.wanted:
+                gathering.add(await structures.get_many(gathering.wanted))
+            try:
+                return gathering.structure(version)
+            except BaseMissing:
+                # Of versions that are deleted together any may go first.
+                if attempt == _AGAIN:
+                    raise
+            await back_off(attempt)
+            attempt += 1
+        return None
 
     async def definitions(self, ids: Iterable[VersionId]) -> dict[VersionId, Definition]:
         """Definitions by id. One round trip for those that are not at hand.

@@ -15,7 +15,11 @@ from modulestore.formats.structures import builds_on, built_on, decode_structure
 from modulestore.keys import VersionId
 from modulestore.model.structure import Structure
 
-__all__ = ["AtHand", "Gathering"]
+__all__ = ["AtHand", "BaseMissing", "Gathering"]
+
+
+class BaseMissing(CorruptDocument):
+    """A version is built on what is not there: the database is damaged, or pruned at this moment."""
 
 
 class AtHand(Protocol):
@@ -56,7 +60,8 @@ class Gathering:
         """The structure of a document.
 
         Raises:
-            CorruptDocument: it cannot be read, or is built on what is not there.
+            CorruptDocument: it cannot be read.
+            BaseMissing: it is built on what is not there.
         """
         known = self._below.get(version)
         if known is not None:
@@ -140,7 +145,7 @@ class Gathering:
 
     def _document(self, version: VersionId, wanted: VersionId) -> bytes:
         if wanted not in self._documents:
-            raise CorruptDocument(
+            raise BaseMissing(
                 f"structure {version} is built on {wanted}, which is not there",
                 place=str(version),
                 hint="the database is damaged: run `check`",

@@ -13,11 +13,13 @@ import pytest
 from modulestore._async.cached import CachedBackend
 from modulestore._async.ports import Backend
 from modulestore._async.preparing import FORMAT
+from modulestore._async.reading import Reader
 from modulestore._async.sqlite import open_sqlite
 from modulestore._async.store import AsyncStore
 from modulestore._async.waiting import closing
 from modulestore.errors import (
     Conflict,
+    CorruptDocument,
     CourseNotFound,
     DefinitionNotFound,
     EditConflict,
@@ -30,6 +32,7 @@ from modulestore.errors import (
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.structure import StructureHeader
 from modulestore.testing._async.checking import check_store
+from modulestore.testing._async.overtaking import OvertakenBackend
 from modulestore.upkeep.pruning.plan import PlanSummary, read_plan
 from modulestore.upkeep.pruning.policy import Policy, Retention
 from modulestore.upkeep.pruning.report import PruneReport
@@ -445,3 +448,26 @@ async def test_the_time_of_grace_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         await store.apply_pruning(tmp_path / "no plan")
     await backend.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "what it is built on"])
+async def test_a_version_that_goes_while_it_is_read(
+    kind: str, whole: bool, request: pytest.FixtureRequest
+) -> None:
+    """Between the two fetches of a reader: then it is not there, unless the database is damaged."""
+    async with fresh_backend(kind, request) as backend:
+        scene = await made(backend)
+        links = await backend.structures.links(scene.chain)
+        version, bases = next((version, link.bases) for version, link in links.items() if link.bases)
+        overtaken = OvertakenBackend(backend, before="structures.get_many")
+
+        async def nothing() -> None: ...
+
+        async def prune() -> None:
+            await backend.structures.delete_many([version, *bases] if whole else bases)
+
+        overtaken.then(nothing)
+        overtaken.then(prune)
+        with pytest.raises(VersionNotFound if whole else CorruptDocument):
+            await Reader(overtaken).structure(version)
