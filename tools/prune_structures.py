@@ -25,11 +25,11 @@ import typer
 
 from modulestore import Store, connect
 from modulestore.cli.failures import exit_code
+from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, progress_bar
 from modulestore.errors import InvalidInput, InvalidKey, InvalidURL, ModuleStoreError, ProblemsFound
 from modulestore.keys import VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.upkeep.heads import parse_heads
 from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, Relink, read_plan
 from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration
 from modulestore.upkeep.pruning.reasons import ReasonKind
@@ -121,7 +121,7 @@ def make_plan(
                 policy,
                 lines,
                 parts=(),
-                sql_heads=_read_heads(heads),
+                sql_heads=read_heads(heads),
                 no_sql_index=no_sql_index,
                 ignore_missing=ignore_missing,
                 batch=batch_size,
@@ -182,7 +182,7 @@ def prune(
             grace=None if grace is None else parse_duration(grace),
             batch=batch_size,
             delay=timedelta(milliseconds=delay),
-            sql_heads=_read_heads(heads),
+            sql_heads=read_heads(heads),
             no_sql_index=no_sql_index,
             ignore_missing=ignore_missing,
             progress=progress,
@@ -218,17 +218,6 @@ def _url(connection: str, database: str) -> str:
     options += [(name, str(value)) for name, value in _TIMEOUTS.items() if name.lower() not in given]
     query = urlencode([*options, ("writes", "yes")], safe=":/,")
     return urlunsplit((parts.scheme, parts.netloc, f"/{database}", query, ""))
-
-
-def _read_heads(path: Path | None) -> Mapping[str, Mapping[str, VersionId]] | None:
-    if path is None:
-        return None
-    try:
-        return parse_heads(path.read_text("utf-8"), str(path))
-    except OSError as error:
-        raise InvalidInput(f"{error.strerror}", place=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput("this is not UTF-8", place=str(path)) from error
 
 
 @contextmanager
@@ -283,7 +272,7 @@ def _read_plan(path: Path) -> tuple[VersionColumn, dict[VersionId, VersionId], s
         ) from error
     for version, to in sorted(parents.items()):
         for one in (version, to):
-            if _has(deleted, one):
+            if deleted.holds(one):
                 raise InvalidInput(
                     f"the plan contradicts itself: it deletes {one}, and has {version} follow {to}",
                     place=place,
@@ -292,18 +281,13 @@ def _read_plan(path: Path) -> tuple[VersionColumn, dict[VersionId, VersionId], s
     return deleted, parents, hashlib.sha256(content).hexdigest()
 
 
-def _has(ids: VersionColumn, version: VersionId) -> bool:
-    at = bisect_left(ids, version)
-    return at < len(ids) and ids[at] == version
-
-
 def _from(deleted: VersionColumn, start: VersionId, place: str) -> VersionColumn:
     """What a plan deletes from an id on.
 
     Raises:
         InvalidInput: the plan does not delete it.
     """
-    if not _has(deleted, start):
+    if not deleted.holds(start):
         raise InvalidInput(
             f"--start {start}: the plan does not delete that", place=place, hint="give an id of its `delete`"
         )
@@ -402,8 +386,8 @@ def _write_details(
         shown.update(chain.versions)
         for version in chain.versions:
             notes = _notes(version, chain, relinks)
-            file.write(f"{'-' if _has(plan.deleted, version) else '+'} {version}{notes}\n")
-        if chain.original not in chain.versions and _has(plan.kept, chain.original):
+            file.write(f"{'-' if plan.deleted.holds(version) else '+'} {version}{notes}\n")
+        if chain.original not in chain.versions and plan.kept.holds(chain.original):
             file.write(f"+ {chain.original} (original)\n")
             shown.add(chain.original)
     _write_others(file, reasons, shown)

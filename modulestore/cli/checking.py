@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Author, Json, as_author, open_store
-from modulestore.errors import InvalidInput, NotFound
-from modulestore.keys import VersionId
+from modulestore.errors import InvalidInput
 from modulestore.upkeep.checking import Made, Problem
-from modulestore.upkeep.heads import parse_heads
 
-__all__ = ["check", "read_heads"]
+__all__ = ["check"]
 
 _PROBLEMS = 6
 
@@ -29,7 +28,7 @@ def check(
         typer.Option("--deep", help="Look at every version whole, and at all bytes of files: takes long."),
     ] = False,
     heads: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             metavar="FILE",
             help="The platform's SQL index, exported: CSV or JSON of course_id, draft_version,"
@@ -62,9 +61,8 @@ def check(
         return _repair(context, key, dry_run, author, json)
     if dry_run:
         raise InvalidInput("--dry-run goes with --repair", hint="a check changes nothing anyway")
-    sql = None if heads is None else read_heads(heads)
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
-        report = store.check(key, deep=deep, heads=sql, progress=progress)
+        report = store.check(key, deep=deep, heads=read_heads(heads), progress=progress)
     command = context.obj.command
     if json:
         print_json({"problems": _shown(report.problems, command), "checked": report.checked})
@@ -72,22 +70,6 @@ def check(
         _print_problems(report.problems, command)
         _print_counts(report.checked)
     return 0 if report.is_sound else _PROBLEMS
-
-
-def read_heads(name: str) -> Mapping[str, Mapping[str, VersionId]]:
-    """The heads in an export of a platform's SQL index.
-
-    Raises:
-        NotFound: there is no such file.
-        InvalidInput: it cannot be read.
-    """
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NotFound("there is no such file", place=name) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"this file cannot be read: {error}", place=name) from error
-    return parse_heads(text, name)
 
 
 def _repair(context: typer.Context, key: str | None, dry_run: bool, author: str, json: bool) -> int:
@@ -150,5 +132,5 @@ def _print_problems(problems: Iterable[Problem], command: str) -> None:
 
 
 def _print_counts(checked: Mapping[str, int]) -> None:
-    names = ((count, what.replace("_", " ").removesuffix("s")) for what, count in checked.items())
-    print("looked at " + ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in names))
+    counts = (counted(count, what.replace("_", " ").removesuffix("s")) for what, count in checked.items())
+    print("looked at " + ", ".join(counts))

@@ -9,11 +9,11 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Json, open_store
 from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
-from modulestore.upkeep.heads import parse_heads
 from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, read_plan, reasons_in
 from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration, shown_duration
 from modulestore.upkeep.pruning.reasons import NOT_KEPT
@@ -100,7 +100,7 @@ def plan(
             out,
             course=course,
             parts=() if only_structures else ("definitions", "files"),
-            sql_heads=_read_heads(heads),
+            sql_heads=read_heads(heads),
             no_sql_index=no_sql_index,
             ignore_missing=ignore_missing,
             progress=progress,
@@ -166,7 +166,7 @@ def why(
     else:
         policy = _policy(keep if keep or within else 1, within, None, min_age, None)
         with open_store(context, must_exist=True) as store, progress_bar() as progress:
-            reasons = store.reasons_to_keep(wanted, policy, sql_heads=_read_heads(heads), progress=progress)
+            reasons = store.reasons_to_keep(wanted, policy, sql_heads=read_heads(heads), progress=progress)
     if json:
         print_json({"version": wanted, "kept": bool(reasons), "why": list(reasons) or [NOT_KEPT]})
         return
@@ -209,7 +209,7 @@ def apply(
             grace=None if grace is None else parse_duration(grace),
             batch=batch_size,
             delay=timedelta(milliseconds=delay),
-            sql_heads=_read_heads(heads),
+            sql_heads=read_heads(heads),
             no_sql_index=no_sql_index,
             ignore_missing=ignore_missing,
             progress=progress,
@@ -264,16 +264,6 @@ def _course_policy(text: str) -> tuple[str, Retention]:
         f"--for {text!r} is not KEY=POLICY",
         hint="for example course-v1:Example+MS101+2026=keep:10,within:1y",
     )
-
-
-def _read_heads(path: Path | None) -> dict[str, dict[str, VersionId]] | None:
-    if path is None:
-        return None
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the heads cannot be read: {error}", place=str(path)) from error
-    return parse_heads(text, str(path))
 
 
 def _read(path: Path) -> Plan:

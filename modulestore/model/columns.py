@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
@@ -46,6 +47,11 @@ class VersionColumn(Sequence[VersionId]):
     def __iter__(self) -> Iterator[VersionId]:
         packed = self.packed
         return (VersionId(packed[at : at + _SIZE]) for at in range(0, len(packed), _SIZE))
+
+    def holds(self, version: bytes) -> bool:
+        """Whether an id is here; only of ids in order, by halving."""
+        at = bisect_left(self, version)
+        return at < len(self) and self[at] == version
 
     def changed(
         self, kept: Sequence[int] | None, replaced: Mapping[int, bytes], added: Sequence[bytes]

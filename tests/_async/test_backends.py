@@ -25,7 +25,6 @@ from modulestore.testing.samples import new_entry, new_version_id, structure_doc
 class TestSqliteFile(AsyncBackendSuite):
     """The embedded backend on a file."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
 
     @pytest.fixture
@@ -50,7 +49,6 @@ class TestSqliteFile(AsyncBackendSuite):
 class TestSqliteMemory(AsyncBackendSuite):
     """The embedded backend in memory."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
     has_second_handles: ClassVar[bool] = False
 

@@ -41,7 +41,6 @@ class Place(NamedTuple):
 class CachedSuite(AsyncBackendSuite):
     """SQLite behind a cache that both handles share."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
 
     async def open(self, place: Place) -> Backend:

@@ -26,7 +26,6 @@ from modulestore.testing.samples import new_entry, new_version_id, structure_doc
 class TestSqliteFile(BackendSuite):
     """The embedded backend on a file."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
 
     @pytest.fixture
@@ -51,7 +50,6 @@ class TestSqliteFile(BackendSuite):
 class TestSqliteMemory(BackendSuite):
     """The embedded backend in memory."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
     has_second_handles: ClassVar[bool] = False
 

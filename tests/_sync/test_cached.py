@@ -42,7 +42,6 @@ class Place(NamedTuple):
 class CachedSuite(BackendSuite):
     """SQLite behind a cache that both handles share."""
 
-    has_atomic_groups: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = True
 
     def open(self, place: Place) -> Backend:

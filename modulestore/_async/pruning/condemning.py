@@ -49,19 +49,14 @@ class Condemning:
 
     async def left_behind(self) -> Mapping[Kind, list[str]]:
         """Keys of the chunks that somebody who died was deleting. Others that were left are taken away."""
-        found: dict[Kind, list[str]] = {kind: [] for kind in KINDS}
-        for kind in KINDS:
-            for record in await self.backend.records.list(condemned_kind(kind)):
-                while True:
-                    if Chunk.from_record(record.value).deleting:
-                        found[kind].append(record.key)
-                    elif not await self.backend.records.delete(record):
-                        again = await self.backend.records.get(record.kind, record.key)
-                        if again is not None:
-                            record = again
-                            continue
-                    break
-        return found
+        return {
+            kind: [
+                record.key
+                for record in await self.backend.records.list(condemned_kind(kind))
+                if not await self._withdraw(kind, record.key)
+            ]
+            for kind in KINDS
+        }
 
     async def condemn(self, ids: Mapping[Kind, VersionColumn]) -> None:
         """Let everybody know that these are about to be deleted. Nothing else may be condemned any more.
@@ -126,10 +121,17 @@ class Condemning:
         """Nothing is condemned any more, and nothing was deleted."""
         for kind in KINDS:
             for key in self.keys(kind):
-                record = await self.backend.records.get(condemned_kind(kind), key)
-                while record is not None and not await self.backend.records.delete(record):
-                    record = await self.backend.records.get(condemned_kind(kind), key)
+                await self._withdraw(kind, key)
         await self.end()
+
+    async def _withdraw(self, kind: Kind, key: str) -> bool:
+        """Take a chunk away, unless it is being deleted; whether it is away."""
+        while (record := await self.backend.records.get(condemned_kind(kind), key)) is not None:
+            if Chunk.from_record(record.value).deleting:
+                return False
+            if await self.backend.records.delete(record):  # else somebody has taken an id out of it
+                break
+        return True
 
     async def _write(self, state: PruningState) -> None:
         if not await _swap_state(self.backend, self.state, state):

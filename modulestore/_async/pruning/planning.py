@@ -97,9 +97,8 @@ class Planner:
         await survey.run()
         expect_sound(survey, ignore_missing=self.ignore_missing)
         course = None if self.course is None else str(self.course.bare)
-        sql_index = None if self.sql_heads is None else True
         sealed = Sealed()
-        for one in sealed.through([header_line(PlanHeader(now, self.policy, course, sql_index))]):
+        for one in sealed.through([header_line(PlanHeader(now, self.policy, course))]):
             yield one
         structures = _Going(len(self.spool.candidates))
         for one in sealed.through(self._structure_lines(structures)):

@@ -82,7 +82,7 @@ class Applier:
 
         Raises:
             Conflict: the plan is outdated, or somebody else has begun to prune.
-            ProblemsFound: something that is kept is not there, or cannot be read; nothing was deleted.
+            ProblemsFound: something that is kept is not there, or cannot be read; no version was deleted.
         """
         before = read_pruning(self._backend)
         if not (before.under_way and before.plan == self._plan.digest):
@@ -123,7 +123,7 @@ class Applier:
         """
         heads = [root for root in read_roots(self._backend) if root.kind is RootKind.HEAD]
         for root in [*heads, *self._sql_heads]:
-            if _has(self._plan.deleted, root.version):
+            if self._plan.deleted.holds(root.version):
                 raise Conflict(
                     f"the plan is outdated: {root} is {root.version} now, which it deletes",
                     hint="nothing was deleted: make a new plan, `prune plan`",
@@ -185,7 +185,7 @@ class Applier:
             self._sql_heads,
             self._progress,
             staying=self._staying,
-            known=lambda version: _has(plan.kept, version),
+            known=plan.kept.holds,
         )
         survey.run()
         expect_sound(survey, ignore_missing=self._ignore_missing)
@@ -279,17 +279,12 @@ class Applier:
                 version: record
                 for record in self._backend.records.list(message_kind(entry.key))
                 for version in [VersionId.parse(record.key)]
-                if condemned.may_have([version]) and not _has(self._plan.kept, version)
+                if condemned.may_have([version]) and not self._plan.kept.holds(version)
             }
             # Of those that were planned to go somebody may have spared some.
             there = self._backend.structures.sizes(records.keys()) if records else {}
             for version in records.keys() - there.keys():
                 self._backend.records.delete(records[version])
-
-
-def _has(ids: VersionColumn, version: VersionId) -> bool:
-    at = bisect_left(ids, version)
-    return at < len(ids) and ids[at] == version
 
 
 def _nothing(ids: Collection[VersionId]) -> set[VersionId]:

@@ -7,7 +7,7 @@ an id beyond it, as new ones nearly always are, need not be looked up.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -68,8 +68,7 @@ class Chunk:
     deleting: bool = False
 
     def __contains__(self, version: VersionId) -> bool:
-        at = bisect_left(self.ids, version)
-        return at < len(self.ids) and self.ids[at] == version
+        return self.ids.holds(version)
 
     def without(self, versions: Collection[VersionId]) -> Chunk:
         """The same without some ids."""

@@ -2,7 +2,7 @@
 
 A file of JSON lines::
 
-    {"prune plan": 1, "made_on": …, "policy": {…}, "course": …, "sql_index": …, "why_deleted": …}
+    {"prune plan": 1, "made_on": …, "policy": {…}, "course": …, "why_deleted": …}
     {"keep": "<id>", "why": ["head draft of course-v1:…", …]}      structures in order of their ids,
     {"delete": "<id>"}                                             kept and deleted ones mixed
     {"relink": "<id>", "from": "<id>", "to": "<id>" or null}
@@ -76,13 +76,11 @@ class PlanHeader:
     Attributes:
         made_on: by the database's clock.
         course: the course or library that it is about; None if it is about all.
-        sql_index: whether heads of a platform's SQL index were looked at; None if the database has none.
     """
 
     made_on: datetime
     policy: Policy
     course: str | None = None
-    sql_index: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,6 @@ def header_line(header: PlanHeader) -> bytes:
             "made_on": header.made_on.isoformat(),
             "policy": header.policy.as_json(),
             "course": header.course,
-            "sql_index": header.sql_index,
             "why_deleted": NOT_KEPT,
         }
     )
@@ -296,7 +293,6 @@ def _header(value: Mapping[str, Any], place: str) -> PlanHeader:
         datetime.fromisoformat(value["made_on"]),
         Policy.from_json(value["policy"]),
         value["course"],
-        value["sql_index"],
     )
 
 

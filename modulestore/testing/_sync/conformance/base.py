@@ -18,12 +18,10 @@ class SuiteBase:
     """Where the databases of a suite come from.
 
     Attributes:
-        has_atomic_groups: a group is done whole or not at all, and nobody sees a part of it.
         has_second_handles: one place can be opened twice at the same time.
         keeps_what_is_read: who reads a file goes on reading the same bytes when it is replaced meanwhile.
     """
 
-    has_atomic_groups: ClassVar[bool] = False
     has_second_handles: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = False
 

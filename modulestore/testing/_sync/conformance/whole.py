@@ -87,7 +87,7 @@ class WholeTests(SuiteBase):
             self._fail_in_a_group(backend, structure)
         # Nothing may point to what is not there, whether or not a group is done whole.
         assert backend.index.get(COURSE) == entry
-        if self.has_atomic_groups:
+        if backend.has_atomic_groups:
             assert backend.structures.get_many([structure]) == {}
             assert backend.files.list(COURSE) == [kept]
             assert backend.records.list("tag") == []
@@ -118,7 +118,7 @@ class WholeTests(SuiteBase):
         assert set(backend.structures.get_many([structure])) == {structure}
 
     def test_group_is_seen_whole_or_not_at_all(self, backend: Backend, second: Backend) -> None:
-        if not self.has_atomic_groups:
+        if not backend.has_atomic_groups:
             pytest.skip("this backend does not promise it")
         structure = new_version_id()
         with backend.group() as group:
@@ -146,7 +146,7 @@ class WholeTests(SuiteBase):
             with pytest.raises(StopHere):
                 self._fail_in_a_group(group, inner)
         assert set(backend.definitions.get_many([outer])) == {outer}
-        if self.has_atomic_groups:
+        if backend.has_atomic_groups:
             assert backend.structures.get_many([inner]) == {}
             assert backend.records.list("tag") == []
 
