@@ -53,7 +53,7 @@ def _moved(name: str, moved: Any) -> tuple[int, int]:
     """How many documents or files a call has read or written, and their bytes."""
     if name in _DOCUMENTS:
         return len(moved), sum(map(len, moved.values()))
-    if name == "files.read":
+    if name in ("files.fetch", "files.read"):
         return 0, len(moved)
     if name == "files.put":
         return 1, moved.length

@@ -267,6 +267,9 @@ class _Files(Files):
     async def update(self, file: CourseFile) -> bool:
         return await self._around("files.update", lambda: self._inner.update(file))
 
+    async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
+        return await self._around("files.fetch", lambda: self._inner.fetch(file, start, stop))
+
     def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
         return _each(self._around, "files.read", self._inner.read(key, start=start, length=length))
 

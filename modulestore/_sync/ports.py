@@ -19,12 +19,14 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from modulestore._sync.waiting import Stream
+from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
 from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
+from modulestore.storage.documents import check_range
 from modulestore.upkeep.steps import DatabaseIndex
 
 __all__ = ["Backend", "Definitions", "Files", "Index", "OldStore", "Record", "Records", "Structures"]
@@ -204,6 +206,9 @@ class Definitions(ABC):
         """Remove definitions; how many were there."""
 
 
+_PIECES = 8  # of a file, that are read at once
+
+
 class Files(ABC):
     """Files of courses, with their bytes."""
 
@@ -237,12 +242,36 @@ class Files(ABC):
         """
 
     @abstractmethod
+    def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` to ``stop`` of exactly this file, as `get` or `list` gave it, all at once.
+
+        Nothing is held between two calls: no cursor, no transaction, no thread.
+
+        Raises:
+            AssetNotFound: it is gone, and its bytes with it.
+            Conflict: another file has its name, and its bytes are gone.
+            CorruptDocument: some of its bytes are missing.
+        """
+
     def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
-        """The bytes of a file from ``start``, ``length`` of them at most, in pieces.
+        """The bytes of a file from ``start``, ``length`` of them at most, some pieces at a time.
 
         Raises:
             AssetNotFound: there is no such file.
+            Conflict, CorruptDocument: as `fetch`.
         """
+        check_range(start, length)
+        file = self.get(key)
+        if file is None:
+            raise AssetNotFound("there is no such file", place=str(key))
+        end = file.length if length is None else min(file.length, start + length)
+        piece = file.piece or max(1, file.length)
+        while start < end:
+            stop = min(end, (start // piece + _PIECES) * piece)
+            data = self.fetch(file, start, stop)
+            for at in range(0, len(data), piece):
+                yield data[at : at + piece]
+            start = stop
 
     @abstractmethod
     def delete(self, key: AssetKey) -> bool:

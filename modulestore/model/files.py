@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from modulestore.keys import AssetKey
 
-__all__ = ["CourseFile", "FileProblem", "FilesChecked", "Leftover"]
+__all__ = ["CourseFile", "FileProblem", "FileVersion", "FilesChecked", "Leftover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class CourseFile:
         md5, sha256: hexadecimal digests of its bytes; None where the stored document has none.
         thumbnail: name of its thumbnail.
         uploaded_on: when these bytes were stored; None before that.
+        piece: bytes that are stored together: reading from a multiple of it on is the cheapest. None before
+            the file is stored.
     """
 
     key: AssetKey
@@ -37,6 +39,19 @@ class CourseFile:
     sha256: str | None = None
     thumbnail: str | None = None
     uploaded_on: datetime | None = None
+    piece: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """What a name stood for at a time.
+
+    Attributes:
+        ended_on: when it was replaced or deleted; None while it is the file of this name.
+    """
+
+    file: CourseFile
+    ended_on: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,9 @@ from typing import BinaryIO
 from modulestore._async.ports import Files
 from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Stream, run_blocking
-from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.storage.content import Content, set_aside
-from modulestore.storage.documents import check_range
 from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
@@ -49,17 +47,8 @@ class SqliteFiles(Files):
     async def update(self, file: CourseFile) -> bool:
         return await self._session.write(statements.update, file)
 
-    async def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
-        check_range(start, length)
-        found = await self._session.read(statements.find_blob, key)
-        if found is None:
-            raise AssetNotFound("there is no such file", place=str(key))
-        blob, size = found
-        end = size if length is None else min(size, start + length)
-        while start < end:
-            data = await self._session.read(statements.read_slice, blob, start, end)
-            yield data
-            start += len(data)
+    async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
+        return await self._session.read(statements.fetch, file, start, stop)
 
     async def delete(self, key: AssetKey) -> bool:
         return await self._session.write(statements.delete, key)

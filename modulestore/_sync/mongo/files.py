@@ -11,7 +11,7 @@ last to come, so that chunks that are left in the middle of it belong to nothing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -29,7 +29,7 @@ from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleS
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.storage.content import file_key, read_piece
-from modulestore.storage.documents import check_range, now
+from modulestore.storage.documents import now
 from modulestore.storage.mongo.errors import driver_errors, mapped
 from modulestore.storage.mongo.files import (
     CHUNK,
@@ -45,7 +45,7 @@ __all__ = ["MongoFiles"]
 
 _SLICE = 8 * CHUNK  # bytes that are sent or fetched at once
 _TRIES = 5
-_OF_THE_BYTES = ("uploadDate", "length", "custom_md5", "md5")
+_OF_THE_BYTES = ("uploaded_on", "length", "md5", "piece")
 
 
 class MongoFiles(Files):
@@ -101,18 +101,30 @@ class MongoFiles(Files):
             result = self._files.update_one({"_id": file_id(file.key)}, metadata_update(file))
         return result.matched_count == 1
 
-    def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
-        check_range(start, length)
-        document = self._find(key)
-        if document is None:
-            raise AssetNotFound("there is no such file", place=str(key))
-        size, chunk = decode_file(document, key.course).length, int(document.get("chunkSize") or CHUNK)
-        end = size if length is None else min(size, start + length)
-        while start < end:
-            stop = min(end, (start // chunk + max(1, _SLICE // chunk)) * chunk)
-            for part in self._fetch(document, start, stop, chunk):
-                yield part
-                start += len(part)
+    def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
+        if start >= stop:
+            return b""
+        name, place, chunk = file_id(file.key), str(file.key), file.piece or CHUNK
+        first, last = start // chunk, (stop - 1) // chunk
+        with driver_errors(place):
+            query = self._chunks.find(
+                {"files_id": name, "n": {"$gte": first, "$lte": last}}, {"n": 1, "data": 1}
+            )
+            found = {item["n"]: item["data"] for item in query.to_list()}
+        current = self.get(file.key)
+        if current is None:
+            raise AssetNotFound("there is no such file any more", place=place)
+        if any(getattr(current, name) != getattr(file, name) for name in _OF_THE_BYTES):
+            # Chunks belong to a name: these may be of the file that is there now.
+            raise Conflict("the file was replaced while it was read", place=place, hint="read it again")
+        parts = []
+        for number in range(first, last + 1):
+            at = number * chunk
+            part = bytes(found.get(number, b""))[max(start - at, 0) : stop - at]
+            if len(part) != min(stop, at + chunk) - max(start, at):
+                raise CorruptDocument("bytes of the file are missing", place=f"{place}, chunk {number}")
+            parts.append(part)
+        return b"".join(parts)
 
     def delete(self, key: AssetKey) -> bool:
         # Without its document nobody finds the chunks, so a crash in between leaves nothing that is wrong.
@@ -136,29 +148,6 @@ class MongoFiles(Files):
     def _find(self, key: AssetKey) -> dict[str, Any] | None:
         with driver_errors(str(key)):
             return self._files.find_one({"_id": file_id(key)})
-
-    def _fetch(self, document: Mapping[str, Any], start: int, stop: int, chunk: int) -> Sequence[bytes]:
-        """Bytes from ``start`` to ``stop``, a piece for every chunk; certainly those of this document."""
-        file, place = document["_id"], f"file {document['_id']}"
-        first, last = start // chunk, (stop - 1) // chunk
-        with driver_errors(place):
-            query = self._chunks.find(
-                {"files_id": file, "n": {"$gte": first, "$lte": last}}, {"n": 1, "data": 1}
-            )
-            found = query.to_list()
-            current = self._files.find_one({"_id": file})
-        if current is None or any(current.get(name) != document.get(name) for name in _OF_THE_BYTES):
-            # Chunks belong to a name: these may be of the file that is there now.
-            raise Conflict("the file was replaced while it was read", place=place, hint="read it again")
-        chunks = {item["n"]: item["data"] for item in found}
-        parts = []
-        for number in range(first, last + 1):
-            at = number * chunk
-            part = bytes(chunks.get(number, b""))[max(start - at, 0) : stop - at]
-            if len(part) != min(stop, at + chunk) - max(start, at):
-                raise CorruptDocument("bytes of the file are missing", place=f"{place}, chunk {number}")
-            parts.append(part)
-        return parts
 
     def _upload(self, upload: ObjectId, source: BinaryIO, place: str) -> tuple[int, str]:
         md5, length = hashlib.md5(usedforsecurity=False), 0
@@ -224,4 +213,6 @@ def _with_digests(files: Sequence[tuple[CourseFile, bytes]]) -> list[CourseFile]
 
 
 def _stored(file: CourseFile, length: int, md5: str) -> CourseFile:
-    return replace(file, key=file_key(file.key), length=length, md5=md5, sha256=None, uploaded_on=now())
+    return replace(
+        file, key=file_key(file.key), length=length, md5=md5, sha256=None, uploaded_on=now(), piece=CHUNK
+    )

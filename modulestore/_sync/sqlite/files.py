@@ -12,11 +12,9 @@ from typing import BinaryIO
 from modulestore._sync.ports import Files
 from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream, run_blocking
-from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FilesChecked, Leftover
 from modulestore.storage.content import Content, set_aside
-from modulestore.storage.documents import check_range
 from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
@@ -50,17 +48,8 @@ class SqliteFiles(Files):
     def update(self, file: CourseFile) -> bool:
         return self._session.write(statements.update, file)
 
-    def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
-        check_range(start, length)
-        found = self._session.read(statements.find_blob, key)
-        if found is None:
-            raise AssetNotFound("there is no such file", place=str(key))
-        blob, size = found
-        end = size if length is None else min(size, start + length)
-        while start < end:
-            data = self._session.read(statements.read_slice, blob, start, end)
-            yield data
-            start += len(data)
+    def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
+        return self._session.read(statements.fetch, file, start, stop)
 
     def delete(self, key: AssetKey) -> bool:
         return self._session.write(statements.delete, key)

@@ -130,6 +130,7 @@ def decode_file(document: Mapping[str, Any], course: ContextKey) -> CourseFile:
             md5=document.get("custom_md5") or document.get("md5"),
             thumbnail=thumbnail[4] if thumbnail else None,
             uploaded_on=uploaded_on if isinstance(uploaded_on, datetime) else None,
+            piece=int(document.get("chunkSize") or CHUNK),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         place = f"file {document.get('_id')}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from modulestore.errors import CorruptDocument
+from modulestore.errors import AssetNotFound, CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile
 from modulestore.storage.content import Content, file_key, parse_file_key, pieces
@@ -18,12 +18,11 @@ from modulestore.storage.sqlite.schema import SLICE
 __all__ = [
     "course_name",
     "delete",
-    "find_blob",
+    "fetch",
     "get",
     "list_course",
     "put",
     "put_many",
-    "read_slice",
     "update",
 ]
 
@@ -56,6 +55,7 @@ def put(connection: sqlite3.Connection, file: CourseFile, content: Content) -> C
         md5=content.md5.hex(),
         sha256=content.sha256.hex(),
         uploaded_on=now(),
+        piece=SLICE,
     )
     blob = _blob(connection, content)
     _end(connection, stored.key)
@@ -105,27 +105,32 @@ def delete(connection: sqlite3.Connection, key: AssetKey) -> bool:
     return _end(connection, file_key(key))
 
 
-def find_blob(connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int] | None:
-    """Number and length of a file's blob."""
-    found: tuple[int, int] | None = connection.execute(
-        "SELECT blob, length FROM files JOIN blobs ON blobs.id = files.blob"
-        " WHERE key = ? AND ended_on IS NULL",
-        (str(file_key(key)),),
-    ).fetchone()
-    return found
+def fetch(connection: sqlite3.Connection, file: CourseFile, start: int, stop: int) -> bytes:
+    """Bytes of a file, though another one may have its name by now.
 
-
-def read_slice(connection: sqlite3.Connection, blob: int, at: int, end: int) -> bytes:
-    """Bytes of a blob from ``at``, to the end of the slice that holds it but not beyond ``end``."""
-    number, skip = divmod(at, SLICE)
-    row = connection.execute(
-        "SELECT substr(data, ?, ?) FROM slices WHERE blob = ? AND number = ?",
-        (skip + 1, end - at, blob, number),
+    Raises:
+        AssetNotFound: they were pruned.
+        CorruptDocument: some of them are missing.
+    """
+    digest = bytes.fromhex(file.sha256 or "")
+    found: tuple[int] | None = connection.execute(
+        "SELECT id FROM blobs WHERE sha256 = ?", (digest,)
     ).fetchone()
-    if row is None or len(row[0]) != min(end - at, SLICE - skip):
-        raise CorruptDocument("bytes of the file are missing", place=f"blob {blob}, slice {number}")
-    data: bytes = row[0]
-    return data
+    if found is None:
+        raise AssetNotFound("there is no such file any more", place=str(file.key))
+    parts = []
+    while start < stop:
+        number, skip = divmod(start, SLICE)
+        length = min(stop - start, SLICE - skip)
+        row: tuple[bytes] | None = connection.execute(
+            "SELECT substr(data, ?, ?) FROM slices WHERE blob = ? AND number = ?",
+            (skip + 1, length, found[0], number),
+        ).fetchone()
+        if row is None or len(row[0]) != length:
+            raise CorruptDocument("bytes of the file are missing", place=f"{file.key}, slice {number}")
+        parts.append(row[0])
+        start += length
+    return b"".join(parts)
 
 
 def _blob(connection: sqlite3.Connection, content: Content) -> int:
@@ -170,4 +175,5 @@ def _file(row: tuple[Any, ...], course: ContextKey) -> CourseFile:
         sha256=sha256.hex(),
         thumbnail=thumbnail,
         uploaded_on=from_milliseconds(uploaded_on),
+        piece=SLICE,
     )
