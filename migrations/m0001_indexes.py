@@ -30,5 +30,6 @@ STEP = Step(
             sparse=True,
         ),
         DatabaseIndex("fs.chunks", "files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True),
+        DatabaseIndex("trash_fs.chunks", "files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True),
     ),
 )

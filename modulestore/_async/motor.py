@@ -36,6 +36,6 @@ class _MotorTransactions(Transactions):
     def __init__(self, client: AsyncIOMotorClient[dict[str, Any]]) -> None:
         self._client = client
 
-    async def run(self, steps: Steps) -> None:
+    async def _run(self, steps: Steps) -> None:
         async with await self._client.start_session() as session:
             await session.with_transaction(steps)

@@ -21,7 +21,7 @@ from modulestore._async.waiting import Stream
 from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
@@ -274,7 +274,40 @@ class Files(ABC):
 
     @abstractmethod
     async def delete(self, key: AssetKey) -> bool:
-        """Remove a file; whether it was there."""
+        """Remove a file; whether it was there. In the layout *content* it is in the trash then."""
+
+    @abstractmethod
+    async def discard(self, key: AssetKey) -> bool:
+        """Put a file into the trash, in every layout; whether it was there."""
+
+    @abstractmethod
+    async def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        """Files of a course that are not there any more and can be restored, sorted by name: of each name
+        what it stood for last.
+        """
+
+    @abstractmethod
+    async def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        """What a name has stood for, the newest first. The layout *platform* remembers only what is there,
+        or else what is in the trash.
+        """
+
+    @abstractmethod
+    async def restore(self, version: FileVersion) -> CourseFile | None:
+        """Let a name stand again for what it stood for; the file as it is stored now.
+
+        What the name stands for at this moment becomes history, as if it was replaced. None if the bytes of
+        that version are gone, or are not remembered.
+        """
+
+    @abstractmethod
+    async def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        """Let another course have these files too, each in place of what has its name there; what was stored,
+        in order. A file that is gone by now is passed over.
+
+        No bytes leave the database: in the layout *content* none are copied, in *platform* the server copies
+        them. Digests are kept.
+        """
 
     @abstractmethod
     def problems(

@@ -18,7 +18,7 @@ from modulestore._async.waiting import Call, Stream, closing
 from modulestore.errors import ReadOnlyStore
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.model.index import FaultyEntry, IndexEntry, SwapResult
 from modulestore.model.stored import References, StructureLinks
 from modulestore.model.structure import StructureHeader
@@ -33,10 +33,13 @@ WRITES = frozenset(
         "create_indexes",
         "definitions.delete_many",
         "definitions.put_many",
+        "files.copy",
         "files.delete",
         "files.delete_leftovers",
+        "files.discard",
         "files.put",
         "files.put_many",
+        "files.restore",
         "files.update",
         "group.commit",
         "index.delete",
@@ -275,6 +278,21 @@ class _Files(Files):
 
     async def delete(self, key: AssetKey) -> bool:
         return await self._around("files.delete", lambda: self._inner.delete(key))
+
+    async def discard(self, key: AssetKey) -> bool:
+        return await self._around("files.discard", lambda: self._inner.discard(key))
+
+    async def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        return await self._around("files.trash", lambda: self._inner.trash(course))
+
+    async def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        return await self._around("files.history", lambda: self._inner.history(key))
+
+    async def restore(self, version: FileVersion) -> CourseFile | None:
+        return await self._around("files.restore", lambda: self._inner.restore(version))
+
+    async def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        return await self._around("files.copy", lambda: self._inner.copy(files, target))
 
     def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200

@@ -11,16 +11,14 @@ What this does not cover: one write that is under way when the claim is lost. Se
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 from modulestore._sync.committing import insert_entry
 from modulestore._sync.guarding import Guard, Written
 from modulestore._sync.ports import Backend, Record
-from modulestore._sync.waiting import closing
 from modulestore.errors import CommitUnknown, Conflict, CourseExists, ModuleStoreError, StorageError
 from modulestore.formats.structures import Schema
 from modulestore.keys import AssetKey, ContextKey, VersionId
@@ -28,8 +26,7 @@ from modulestore.model.index import IndexEntry
 
 __all__ = ["CLAIM", "Rerun"]
 
-# Bytes of a file that are kept in memory while it is copied; beyond, they are on disk.
-_IN_MEMORY = 1 << 20
+_FILES = 100  # that are copied together
 CLAIM = "rerun claim"  # kind of the records of re-runs under way, by target
 _PROVENANCE = "rerun"
 
@@ -129,18 +126,14 @@ class Rerun:
 
     def _copy_files(self, group: Backend, *, alone: bool) -> None:
         there = {file.key for file in group.files.list(self.entry.key)}
-        for file in group.files.list(self.source):
-            copy = replace(file, key=file.key.map_into(self.entry.key))
-            with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as data:
-                with closing(group.files.read(file.key)) as pieces:
-                    for piece in pieces:
-                        data.write(piece)
-                data.seek(0)
-                if alone:
-                    self._expect_alone(group)
-                # If a reply is lost it may have been stored: it is taken back in any case.
-                self._copied.extend({copy.key} - there)
-                group.files.put(copy, cast(BinaryIO, data))
+        files = group.files.list(self.source)
+        for at in range(0, len(files), _FILES):
+            batch = files[at : at + _FILES]
+            if alone:
+                self._expect_alone(group)
+            # If a reply is lost they may have been stored: they are taken back in any case.
+            self._copied.extend({file.key.map_into(self.entry.key) for file in batch} - there)
+            group.files.copy(batch, self.entry.key)
 
     def _take_back(self) -> None:
         """Remove what was written; but files only as long as nobody else may have written the like."""

@@ -17,21 +17,25 @@ from typing import Any, BinaryIO
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import ServerSelectionTimeoutError
 
+from modulestore._async.mongo.buckets import Bucket
 from modulestore._async.mongo.collections import Collections
+from modulestore._async.mongo.file_moves import FileMoves
 from modulestore._async.mongo.file_upkeep import FileUpkeep
-from modulestore._async.mongo.transactions import Steps, Transactions
+from modulestore._async.mongo.transactions import Transactions
 from modulestore._async.ports import Files
 from modulestore._async.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import now
-from modulestore.storage.mongo.errors import driver_errors, mapped
+from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.files import (
+    BUCKET,
     CHUNK,
+    OF_THE_BYTES,
+    TRASH,
     course_filter,
     decode_file,
     encode_chunks,
@@ -43,18 +47,18 @@ from modulestore.storage.mongo.files import (
 __all__ = ["MongoFiles"]
 
 _SLICE = 8 * CHUNK  # bytes that are sent or fetched at once
-_TRIES = 5
-_OF_THE_BYTES = ("uploaded_on", "length", "md5", "piece")
 
 
 class MongoFiles(Files):
-    """The GridFS bucket ``fs``."""
+    """The GridFS bucket ``fs``, and the trash."""
 
     def __init__(self, collections: Collections, transactions: Transactions) -> None:
-        self._files = collections.current("fs.files")
-        self._chunks = collections.current("fs.chunks")
+        courses, trash = Bucket(collections, BUCKET), Bucket(collections, TRASH)
+        self._files = courses.files
+        self._chunks = courses.chunks
         self._transactions = transactions
-        self._upkeep = FileUpkeep(collections, transactions)
+        self._moves = FileMoves(courses, trash, transactions)
+        self._upkeep = FileUpkeep(courses, trash, transactions)
 
     async def get(self, key: AssetKey) -> CourseFile | None:
         document = await self._find(key)
@@ -92,7 +96,7 @@ class MongoFiles(Files):
             await self._files.insert_many(documents, session=session)
 
         if stored:
-            await self._until_alone(steps, str(stored[0].key.course))
+            await self._transactions.write_alone(steps, str(stored[0].key.course))
         return stored
 
     async def update(self, file: CourseFile) -> bool:
@@ -113,7 +117,7 @@ class MongoFiles(Files):
         current = await self.get(file.key)
         if current is None:
             raise AssetNotFound("there is no such file any more", place=place)
-        if any(getattr(current, name) != getattr(file, name) for name in _OF_THE_BYTES):
+        if any(getattr(current, name) != getattr(file, name) for name in OF_THE_BYTES):
             # Chunks belong to a name: these may be of the file that is there now.
             raise Conflict("the file was replaced while it was read", place=place, hint="read it again")
         parts = []
@@ -131,6 +135,24 @@ class MongoFiles(Files):
             result = await self._files.delete_one({"_id": file_id(key)})
             await self._chunks.delete_many({"files_id": file_id(key)})
         return result.deleted_count == 1
+
+    async def discard(self, key: AssetKey) -> bool:
+        return await self._moves.discard(key)
+
+    async def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        return await self._moves.trash(course)
+
+    async def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        file = await self.get(key)
+        current = [] if file is None else [FileVersion(file, ended_on=None)]
+        return current or await self._moves.in_trash({"_id": file_id(key)}, key.course)
+
+    async def restore(self, version: FileVersion) -> CourseFile | None:
+        current = await self.get(version.file.key)
+        return current if current == version.file else await self._moves.restore(version)
+
+    async def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        return await self._moves.copy(files, target)
 
     def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
@@ -171,31 +193,7 @@ class MongoFiles(Files):
             await self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
             await self._files.insert_one(document, session=session)
 
-        await self._run(steps, str(file.key))
-
-    async def _until_alone(self, steps: Steps, place: str) -> None:
-        """Do steps, from the beginning again if another upload of one of the names came in between."""
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                await self._run(steps, place)
-            except Conflict:
-                if not tries_left:
-                    raise
-            else:
-                return
-
-    async def _run(self, steps: Steps, place: str) -> None:
-        async def once(session: AsyncClientSession | None) -> None:
-            try:
-                await steps(session)
-                if session is not None:
-                    await session.commit_transaction()
-            except ServerSelectionTimeoutError as error:
-                # The driver has waited for the server. At an error of its own it would go on for two minutes.
-                raise mapped(error, place) from error
-
-        with driver_errors(place):
-            await self._transactions.run(once)
+        await self._transactions.write(steps, str(file.key))
 
     async def _forget(self, upload: ObjectId) -> None:
         try:

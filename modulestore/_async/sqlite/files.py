@@ -12,7 +12,7 @@ from modulestore._async.ports import Files
 from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Stream, run_blocking
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.storage.content import Content, set_aside
 from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
@@ -52,6 +52,21 @@ class SqliteFiles(Files):
 
     async def delete(self, key: AssetKey) -> bool:
         return await self._session.write(statements.delete, key)
+
+    async def discard(self, key: AssetKey) -> bool:
+        return await self.delete(key)  # whose row stays
+
+    async def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        return await self._session.read(statements.trash, course)
+
+    async def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        return await self._session.read(statements.history, key)
+
+    async def restore(self, version: FileVersion) -> CourseFile | None:
+        return await self._session.write(statements.restore, version)
+
+    async def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        return await self._session.write(statements.copy, files, target)
 
     async def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200

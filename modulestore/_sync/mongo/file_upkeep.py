@@ -16,9 +16,9 @@ from bson import ObjectId, json_util
 from bson.errors import BSONError
 from pymongo.synchronous.client_session import ClientSession
 
-from modulestore._sync.mongo.collections import Collections
+from modulestore._sync.mongo.buckets import Bucket
 from modulestore._sync.mongo.transactions import Transactions
-from modulestore._sync.waiting import Stream
+from modulestore._sync.waiting import Stream, closing
 from modulestore.model.files import FileProblem, FilesChecked, Leftover
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.files import CHUNK, decode_file_length
@@ -29,21 +29,25 @@ _OPTIONS: Final = json_util.CANONICAL_JSON_OPTIONS
 _SIZE: Final[Mapping[str, Any]] = {
     "$cond": [{"$eq": [{"$type": "$data"}, "binData"]}, {"$binarySize": "$data"}, 0]
 }
+_TRASHED: Final = "trash "  # before the names of what is left over in the trash
 _MOST_IDS: Final = 10_000  # of chunks, in one filter
 
 
 class FileUpkeep:
-    """What the port of files does for upkeep, on the GridFS bucket ``fs``."""
+    """What the port of files does for upkeep, on the files of courses and on the trash.
 
-    def __init__(self, collections: Collections, transactions: Transactions) -> None:
-        self._files = collections.current("fs.files")
-        self._chunks = collections.current("fs.chunks")
+    In the trash a file is left over itself, once it has been there for long enough.
+    """
+
+    def __init__(self, courses: Bucket, trash: Bucket, transactions: Transactions) -> None:
+        self._courses = courses
+        self._trash = trash
         self._transactions = transactions
 
     def problems(self, wanted: Mapping[str, Any], *, deep: bool, batch: int) -> Stream[FilesChecked]:
         """What is wrong with the files that a filter finds."""
         with driver_errors("files"):
-            query = self._files.find(wanted, batch_size=batch)
+            query = self._courses.files.find(wanted, batch_size=batch)
             waiting: list[dict[str, Any]] = []
             for document in query:
                 waiting.append(document)
@@ -70,7 +74,9 @@ class FileUpkeep:
         twice.
         """
         found: dict[str, dict[int, list[int]]] = {}
-        query = self._chunks.find({"files_id": {"$in": list(ids)}}, {"files_id": 1, "n": 1, "size": _SIZE})
+        query = self._courses.chunks.find(
+            {"files_id": {"$in": list(ids)}}, {"files_id": 1, "n": 1, "size": _SIZE}
+        )
         for chunk in query:
             numbers = found.setdefault(_name(chunk["files_id"]), {})
             numbers.setdefault(chunk["n"], []).append(chunk["size"])
@@ -81,7 +87,7 @@ class FileUpkeep:
         if expected is None:
             return []
         md5 = hashlib.md5(usedforsecurity=False)
-        query = self._chunks.find({"files_id": document["_id"]}, {"data": 1}).sort("n")
+        query = self._courses.chunks.find({"files_id": document["_id"]}, {"data": 1}).sort("n")
         for chunk in query:
             md5.update(chunk["data"])
         if md5.hexdigest() == expected:
@@ -89,39 +95,21 @@ class FileUpkeep:
         return ["its bytes are not those that were stored: the MD5 differs"]
 
     def leftovers(self, before: datetime, *, batch: int) -> Stream[Sequence[Leftover]]:
-        """Chunks whose file is not there, the newest of them older than a time; by file."""
-        with driver_errors("files"):
-            # Answered by the index that every GridFS has; the chunks of one file come one after the other.
-            every = self._chunks.find({}, {"_id": 0, "files_id": 1, "n": 1})
-            waiting: list[Any] = []
-            last = None
-            for chunk in every.sort([("files_id", 1), ("n", 1)]).allow_disk_use(True):
-                if chunk["files_id"] == last:
-                    continue
-                last = chunk["files_id"]
-                waiting.append(last)
-                if len(waiting) == batch:
-                    if found := self._left(waiting, before):
-                        yield found
-                    waiting = []
-            if found := self._left(waiting, before):
-                yield found
-
-    def _left(self, ids: Sequence[Any], before: datetime) -> list[Leftover]:
-        there = self._files.find({"_id": {"$in": list(ids)}}, {"_id": 1}).to_list()
-        names = {_name(document["_id"]) for document in there}
-        missing = [one for one in ids if _name(one) not in names]
-        if not missing:
-            return []
-        sizes: dict[str, int] = {}
-        young: set[str] = set()
-        query = self._chunks.find({"files_id": {"$in": missing}}, {"files_id": 1, "size": _SIZE})
-        for chunk in query:
-            name = _name(chunk["files_id"])
-            sizes[name] = sizes.get(name, 0) + chunk["size"]
-            if not _is_older(chunk["_id"], before):
-                young.add(name)
-        return [Leftover(name, size) for name, size in sizes.items() if name not in young]
+        """Chunks whose file is not there, the newest of them older than a time, by file; then files that were
+        put into the trash before that time.
+        """
+        for bucket in (self._courses, self._trash):
+            prefix = self._prefix(bucket)
+            with closing(_files_of_chunks(bucket, batch)) as batches:
+                for ids in batches:
+                    if found := _left(bucket, ids, before):
+                        yield [Leftover(prefix + name, size) for name, size in found.items()]
+        with closing(_ended(self._trash, before, batch)) as batches:
+            for documents in batches:
+                yield [
+                    Leftover(_TRASHED + _name(document["_id"]), decode_file_length(document) or 0)
+                    for document in documents
+                ]
 
     def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
         """Remove the chunks of each of these names, if they still are left over, in a transaction each.
@@ -131,39 +119,94 @@ class FileUpkeep:
         """
         freed = 0
         for name in names:
+            bucket = self._trash if name.startswith(_TRASHED) else self._courses
             try:
-                file = json_util.loads(name, json_options=_OPTIONS)
+                file = json_util.loads(name.removeprefix(_TRASHED), json_options=_OPTIONS)
             except (ValueError, TypeError, BSONError):
                 continue  # not one of our names
-            with driver_errors(f"file {name}"):
-                freed += self._delete(file, before)
+            freed += self._delete(bucket, file, before, f"file {name}")
         return freed
 
-    def _delete(self, file: Any, before: datetime) -> int:
+    def _delete(self, bucket: Bucket, file: Any, before: datetime, place: str) -> int:
         freed = 0
 
         def steps(session: ClientSession | None) -> None:
             nonlocal freed
             freed = 0
-            if self._files.find_one({"_id": file}, {"_id": 1}, session=session):
+            document = bucket.files.find_one({"_id": file}, {"uploadDate": 1}, session=session)
+            if document is not None and (bucket is self._courses or not _is_ended(document, before)):
                 return
             sizes: dict[Any, int] = {}
-            query = self._chunks.find({"files_id": file}, {"size": _SIZE}, session=session)
+            query = bucket.chunks.find({"files_id": file}, {"size": _SIZE}, session=session)
             for chunk in query:
                 sizes[chunk["_id"]] = chunk["size"]
-            if not all(_is_older(one, before) for one in sizes):
+            if document is not None:
+                ended = {"_id": file, "uploadDate": document["uploadDate"]}
+                bucket.files.delete_one(ended, session=session)
+            elif not all(_is_older(one, before) for one in sizes):
                 return
             for ids in _parts(list(sizes)):
-                self._chunks.delete_many({"_id": {"$in": ids}, "files_id": file}, session=session)
+                bucket.chunks.delete_many({"_id": {"$in": ids}, "files_id": file}, session=session)
             freed = sum(sizes.values())
 
-        def once(session: ClientSession | None) -> None:
-            steps(session)
-            if session is not None:
-                session.commit_transaction()
-
-        self._transactions.run(once)
+        self._transactions.write(steps, place)
         return freed
+
+    def _prefix(self, bucket: Bucket) -> str:
+        return _TRASHED if bucket is self._trash else ""
+
+
+def _files_of_chunks(bucket: Bucket, batch: int) -> Stream[list[Any]]:
+    """What the chunks of a bucket say that they are of, each once, in batches."""
+    with driver_errors("files"):
+        # Answered by the index that every GridFS has; the chunks of one file come one after the other.
+        every = bucket.chunks.find({}, {"_id": 0, "files_id": 1, "n": 1})
+        waiting: list[Any] = []
+        last = None
+        for chunk in every.sort([("files_id", 1), ("n", 1)]).allow_disk_use(True):
+            if chunk["files_id"] == last:
+                continue
+            last = chunk["files_id"]
+            waiting.append(last)
+            if len(waiting) == batch:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
+
+
+def _left(bucket: Bucket, ids: Sequence[Any], before: datetime) -> dict[str, int]:
+    """Those of the files that are not there, and whose chunks are all old enough, with their bytes."""
+    with driver_errors("files"):
+        there = bucket.files.find({"_id": {"$in": list(ids)}}, {"_id": 1}).to_list()
+        names = {_name(document["_id"]) for document in there}
+        missing = [one for one in ids if _name(one) not in names]
+        if not missing:
+            return {}
+        sizes: dict[str, int] = {}
+        young: set[str] = set()
+        query = bucket.chunks.find({"files_id": {"$in": missing}}, {"files_id": 1, "size": _SIZE})
+        for chunk in query:
+            name = _name(chunk["files_id"])
+            sizes[name] = sizes.get(name, 0) + chunk["size"]
+            if not _is_older(chunk["_id"], before):
+                young.add(name)
+    return {name: size for name, size in sizes.items() if name not in young}
+
+
+def _ended(trash: Bucket, before: datetime, batch: int) -> Stream[list[Mapping[str, Any]]]:
+    """Documents of files that were put into the trash before a time, in batches."""
+    with driver_errors("files"):
+        wanted = {"uploadDate": {"$lt": before}}
+        query = trash.files.find(wanted, {"length": 1}, batch_size=batch)
+        waiting: list[Mapping[str, Any]] = []
+        for document in query:
+            waiting.append(document)
+            if len(waiting) == batch:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
 
 
 def _wrong(document: Mapping[str, Any], chunks: Mapping[int, Sequence[int]]) -> Iterator[str]:
@@ -185,6 +228,12 @@ def _wrong(document: Mapping[str, Any], chunks: Mapping[int, Sequence[int]]) -> 
         yield f"chunks beyond its length of {length:,} bytes: {surplus}"
     if not missing and not surplus:
         yield f"it has {sum(map(sum, chunks.values())):,} bytes instead of {length:,}"
+
+
+def _is_ended(document: Mapping[str, Any], before: datetime) -> bool:
+    """Whether a file in the trash has been there since before a time."""
+    moment = document.get("uploadDate")
+    return isinstance(moment, datetime) and moment < before
 
 
 def _is_older(chunk: object, before: datetime) -> bool:

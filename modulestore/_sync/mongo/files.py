@@ -17,22 +17,26 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from bson import ObjectId
-from pymongo.errors import ServerSelectionTimeoutError
 from pymongo.synchronous.client_session import ClientSession
 
+from modulestore._sync.mongo.buckets import Bucket
 from modulestore._sync.mongo.collections import Collections
+from modulestore._sync.mongo.file_moves import FileMoves
 from modulestore._sync.mongo.file_upkeep import FileUpkeep
-from modulestore._sync.mongo.transactions import Steps, Transactions
+from modulestore._sync.mongo.transactions import Transactions
 from modulestore._sync.ports import Files
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import now
-from modulestore.storage.mongo.errors import driver_errors, mapped
+from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.files import (
+    BUCKET,
     CHUNK,
+    OF_THE_BYTES,
+    TRASH,
     course_filter,
     decode_file,
     encode_chunks,
@@ -44,18 +48,18 @@ from modulestore.storage.mongo.files import (
 __all__ = ["MongoFiles"]
 
 _SLICE = 8 * CHUNK  # bytes that are sent or fetched at once
-_TRIES = 5
-_OF_THE_BYTES = ("uploaded_on", "length", "md5", "piece")
 
 
 class MongoFiles(Files):
-    """The GridFS bucket ``fs``."""
+    """The GridFS bucket ``fs``, and the trash."""
 
     def __init__(self, collections: Collections, transactions: Transactions) -> None:
-        self._files = collections.current("fs.files")
-        self._chunks = collections.current("fs.chunks")
+        courses, trash = Bucket(collections, BUCKET), Bucket(collections, TRASH)
+        self._files = courses.files
+        self._chunks = courses.chunks
         self._transactions = transactions
-        self._upkeep = FileUpkeep(collections, transactions)
+        self._moves = FileMoves(courses, trash, transactions)
+        self._upkeep = FileUpkeep(courses, trash, transactions)
 
     def get(self, key: AssetKey) -> CourseFile | None:
         document = self._find(key)
@@ -93,7 +97,7 @@ class MongoFiles(Files):
             self._files.insert_many(documents, session=session)
 
         if stored:
-            self._until_alone(steps, str(stored[0].key.course))
+            self._transactions.write_alone(steps, str(stored[0].key.course))
         return stored
 
     def update(self, file: CourseFile) -> bool:
@@ -114,7 +118,7 @@ class MongoFiles(Files):
         current = self.get(file.key)
         if current is None:
             raise AssetNotFound("there is no such file any more", place=place)
-        if any(getattr(current, name) != getattr(file, name) for name in _OF_THE_BYTES):
+        if any(getattr(current, name) != getattr(file, name) for name in OF_THE_BYTES):
             # Chunks belong to a name: these may be of the file that is there now.
             raise Conflict("the file was replaced while it was read", place=place, hint="read it again")
         parts = []
@@ -132,6 +136,24 @@ class MongoFiles(Files):
             result = self._files.delete_one({"_id": file_id(key)})
             self._chunks.delete_many({"files_id": file_id(key)})
         return result.deleted_count == 1
+
+    def discard(self, key: AssetKey) -> bool:
+        return self._moves.discard(key)
+
+    def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        return self._moves.trash(course)
+
+    def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        file = self.get(key)
+        current = [] if file is None else [FileVersion(file, ended_on=None)]
+        return current or self._moves.in_trash({"_id": file_id(key)}, key.course)
+
+    def restore(self, version: FileVersion) -> CourseFile | None:
+        current = self.get(version.file.key)
+        return current if current == version.file else self._moves.restore(version)
+
+    def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        return self._moves.copy(files, target)
 
     def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
@@ -172,31 +194,7 @@ class MongoFiles(Files):
             self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
             self._files.insert_one(document, session=session)
 
-        self._run(steps, str(file.key))
-
-    def _until_alone(self, steps: Steps, place: str) -> None:
-        """Do steps, from the beginning again if another upload of one of the names came in between."""
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                self._run(steps, place)
-            except Conflict:
-                if not tries_left:
-                    raise
-            else:
-                return
-
-    def _run(self, steps: Steps, place: str) -> None:
-        def once(session: ClientSession | None) -> None:
-            try:
-                steps(session)
-                if session is not None:
-                    session.commit_transaction()
-            except ServerSelectionTimeoutError as error:
-                # The driver has waited for the server. At an error of its own it would go on for two minutes.
-                raise mapped(error, place) from error
-
-        with driver_errors(place):
-            self._transactions.run(once)
+        self._transactions.write(steps, str(file.key))
 
     def _forget(self, upload: ObjectId) -> None:
         try:

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pymongo import MongoClient
+from pymongo.errors import ServerSelectionTimeoutError
 from pymongo.synchronous.client_session import ClientSession
 
+from modulestore.errors import Conflict
+from modulestore.storage.mongo.errors import driver_errors, mapped
+
 __all__ = ["ClientTransactions", "NoTransactions", "Steps", "Transactions", "has_transactions"]
+
+_TRIES = 5
 
 
 def has_transactions(hello: Mapping[str, Any]) -> bool:
@@ -27,9 +33,39 @@ class Steps(Protocol):
 class Transactions(ABC):
     """A way to do several writes."""
 
+    def write(self, steps: Steps, place: str) -> None:
+        """Do the steps, with the library's own errors.
+
+        Raises:
+            Conflict: something of a unique name was there already, or somebody else made it meanwhile.
+            StorageUnavailable, StorageFull, StorageError: the server failed.
+        """
+
+        def once(session: ClientSession | None) -> None:
+            try:
+                steps(session)
+                if session is not None:
+                    session.commit_transaction()
+            except ServerSelectionTimeoutError as error:
+                # The driver has waited for the server. At an error of its own it would go on for two minutes.
+                raise mapped(error, place) from error
+
+        with driver_errors(place):
+            self._run(once)
+
+    def write_alone(self, steps: Steps, place: str) -> None:
+        """The same, from the beginning again if somebody else made something of one name in between."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self.write(steps, place)
+            except Conflict:
+                if not tries_left:
+                    raise
+            else:
+                return
+
     @abstractmethod
-    def run(self, steps: Steps) -> None:
-        """Do the steps."""
+    def _run(self, steps: Steps) -> None: ...
 
 
 class ClientTransactions(Transactions):
@@ -38,7 +74,7 @@ class ClientTransactions(Transactions):
     def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
         self._client = client
 
-    def run(self, steps: Steps) -> None:
+    def _run(self, steps: Steps) -> None:
         with self._client.start_session() as session:
             session.with_transaction(steps)
 
@@ -46,5 +82,5 @@ class ClientTransactions(Transactions):
 class NoTransactions(Transactions):
     """One step after the other."""
 
-    def run(self, steps: Steps) -> None:
+    def _run(self, steps: Steps) -> None:
         steps(None)

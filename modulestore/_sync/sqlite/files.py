@@ -13,7 +13,7 @@ from modulestore._sync.ports import Files
 from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 from modulestore.storage.content import Content, set_aside
 from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
@@ -53,6 +53,21 @@ class SqliteFiles(Files):
 
     def delete(self, key: AssetKey) -> bool:
         return self._session.write(statements.delete, key)
+
+    def discard(self, key: AssetKey) -> bool:
+        return self.delete(key)  # whose row stays
+
+    def trash(self, course: ContextKey) -> Sequence[FileVersion]:
+        return self._session.read(statements.trash, course)
+
+    def history(self, key: AssetKey) -> Sequence[FileVersion]:
+        return self._session.read(statements.history, key)
+
+    def restore(self, version: FileVersion) -> CourseFile | None:
+        return self._session.write(statements.restore, version)
+
+    def copy(self, files: Sequence[CourseFile], target: ContextKey) -> Sequence[CourseFile]:
+        return self._session.write(statements.copy, files, target)
 
     def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200

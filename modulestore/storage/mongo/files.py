@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson.int64 import Int64
 
@@ -18,9 +18,14 @@ from modulestore.model.files import CourseFile
 from modulestore.storage.content import file_key, parse_file_key
 
 __all__ = [
+    "BUCKET",
     "CHUNK",
+    "OF_THE_BYTES",
+    "TRASH",
+    "copied_document",
     "course_filter",
     "decode_file",
+    "decode_file_key",
     "decode_file_length",
     "encode_chunks",
     "encode_file",
@@ -30,6 +35,13 @@ __all__ = [
 
 CHUNK = 255 * 1024
 """Bytes of a chunk that we write: the driver's default. Chunks of any size are read."""
+
+BUCKET: Final = "fs"
+TRASH: Final = "trash_fs"
+"""The bucket where platforms keep what was deleted."""
+
+OF_THE_BYTES: Final = ("uploaded_on", "length", "md5", "piece")
+"""What two files of one name have in common if they are the same upload."""
 
 _TAG = "c4x"
 
@@ -83,11 +95,19 @@ def encode_file(file: CourseFile) -> dict[str, Any]:
         "import_path": file.import_path,
         "locked": file.locked,
         "contentType": file.content_type,
-        "chunkSize": CHUNK,
+        "chunkSize": file.piece or CHUNK,
         "custom_md5": file.md5,
         "length": Int64(file.length),
         "uploadDate": file.uploaded_on,
     }
+
+
+def copied_document(document: Mapping[str, Any], file: CourseFile) -> dict[str, Any]:
+    """The document of a file that was copied: with whatever else a platform has written into that of the
+    other one.
+    """
+    encoded = encode_file(file)
+    return encoded | {name: value for name, value in document.items() if name not in encoded}
 
 
 def encode_chunks(key: AssetKey, data: bytes) -> list[dict[str, Any]]:
@@ -117,7 +137,7 @@ def decode_file(document: Mapping[str, Any], course: ContextKey) -> CourseFile:
         CorruptDocument: it lacks what every file must have, or has something else there.
     """
     try:
-        key = _key(document["_id"], course)
+        key = decode_file_key(document["_id"], course)
         uploaded_on = document.get("uploadDate")
         thumbnail = document.get("thumbnail_location")
         return CourseFile(
@@ -143,7 +163,8 @@ def decode_file_length(document: Mapping[str, Any]) -> int | None:
     return int(length) if isinstance(length, (int, float)) and length >= 0 else None
 
 
-def _key(stored: Any, course: ContextKey) -> AssetKey:
+def decode_file_key(stored: Any, course: ContextKey) -> AssetKey:
+    """The key of the file whose document has this ``_id``."""
     if isinstance(stored, str):
         return parse_file_key(stored, course)
     return AssetKey(course.bare, stored["name"], stored["category"])

@@ -9,26 +9,30 @@ from typing import Any
 
 from modulestore.errors import AssetNotFound, CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile
+from modulestore.model.files import CourseFile, FileVersion
 from modulestore.storage.content import Content, file_key, parse_file_key, pieces
 from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 from modulestore.storage.sqlite.schema import SLICE
 
 __all__ = [
+    "copy",
     "course_name",
     "delete",
     "fetch",
     "get",
+    "history",
     "list_course",
     "put",
     "put_many",
+    "restore",
+    "trash",
     "update",
 ]
 
 _FILE = """
-    SELECT key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on
-    FROM files JOIN blobs ON blobs.id = files.blob
+    SELECT key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on,
+        ended_on FROM files JOIN blobs ON blobs.id = files.blob
 """
 
 
@@ -59,23 +63,7 @@ def put(connection: sqlite3.Connection, file: CourseFile, content: Content) -> C
     )
     blob = _blob(connection, content)
     _end(connection, stored.key)
-    connection.execute(
-        "INSERT INTO files (key, course, blob, display_name, content_type, locked, import_path, md5,"
-        " thumbnail, uploaded_on) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            str(stored.key),
-            course_name(stored.key.course),
-            blob,
-            stored.display_name,
-            stored.content_type,
-            stored.locked,
-            stored.import_path,
-            content.md5,
-            stored.thumbnail,
-            milliseconds(stored.uploaded_on or now()),
-        ),
-    )
-    return stored
+    return _insert(connection, stored, blob)
 
 
 def put_many(connection: sqlite3.Connection, files: Sequence[tuple[CourseFile, Content]]) -> list[CourseFile]:
@@ -105,6 +93,46 @@ def delete(connection: sqlite3.Connection, key: AssetKey) -> bool:
     return _end(connection, file_key(key))
 
 
+def trash(connection: sqlite3.Connection, course: ContextKey) -> list[FileVersion]:
+    """What names of a course stood for last that stand for nothing now, by name."""
+    rows = connection.execute(
+        f"{_FILE} WHERE ended_on IS NOT NULL"
+        " AND files.id IN (SELECT max(id) FROM files WHERE course = ? GROUP BY key)",
+        (course_name(course),),
+    ).fetchall()
+    found = (_version(row, course) for row in rows)
+    return sorted(found, key=lambda version: (version.file.key.name, version.file.key.type))
+
+
+def history(connection: sqlite3.Connection, key: AssetKey) -> list[FileVersion]:
+    """What a name has stood for, the newest first."""
+    rows = connection.execute(f"{_FILE} WHERE key = ? ORDER BY files.id DESC", (str(file_key(key)),))
+    return [_version(row, key.course) for row in rows]
+
+
+def restore(connection: sqlite3.Connection, version: FileVersion) -> CourseFile | None:
+    """Let a name stand for what it stood for; None if that is not remembered."""
+    found = next((past for past in history(connection, version.file.key) if past.file == version.file), None)
+    if found is None:
+        return None
+    blob = _find_blob(connection, found.file)
+    assert blob is not None, "rows refer to blobs"
+    _end(connection, found.file.key)
+    return _insert(connection, replace(found.file, uploaded_on=now()), blob)
+
+
+def copy(connection: sqlite3.Connection, files: Sequence[CourseFile], target: ContextKey) -> list[CourseFile]:
+    """Let names of another course stand for the same bytes."""
+    copied = []
+    for file in files:
+        key = file_key(file.key.map_into(target))
+        blob = _find_blob(connection, file)
+        if blob is not None:
+            _end(connection, key)
+            copied.append(_insert(connection, replace(file, key=key, uploaded_on=now()), blob))
+    return copied
+
+
 def fetch(connection: sqlite3.Connection, file: CourseFile, start: int, stop: int) -> bytes:
     """Bytes of a file, though another one may have its name by now.
 
@@ -112,11 +140,8 @@ def fetch(connection: sqlite3.Connection, file: CourseFile, start: int, stop: in
         AssetNotFound: they were pruned.
         CorruptDocument: some of them are missing.
     """
-    digest = bytes.fromhex(file.sha256 or "")
-    found: tuple[int] | None = connection.execute(
-        "SELECT id FROM blobs WHERE sha256 = ?", (digest,)
-    ).fetchone()
-    if found is None:
+    blob = _find_blob(connection, file)
+    if blob is None:
         raise AssetNotFound("there is no such file any more", place=str(file.key))
     parts = []
     while start < stop:
@@ -124,13 +149,42 @@ def fetch(connection: sqlite3.Connection, file: CourseFile, start: int, stop: in
         length = min(stop - start, SLICE - skip)
         row: tuple[bytes] | None = connection.execute(
             "SELECT substr(data, ?, ?) FROM slices WHERE blob = ? AND number = ?",
-            (skip + 1, length, found[0], number),
+            (skip + 1, length, blob, number),
         ).fetchone()
         if row is None or len(row[0]) != length:
             raise CorruptDocument("bytes of the file are missing", place=f"{file.key}, slice {number}")
         parts.append(row[0])
         start += length
     return b"".join(parts)
+
+
+def _find_blob(connection: sqlite3.Connection, file: CourseFile) -> int | None:
+    digest = bytes.fromhex(file.sha256 or "")
+    found: tuple[int] | None = connection.execute(
+        "SELECT id FROM blobs WHERE sha256 = ?", (digest,)
+    ).fetchone()
+    return None if found is None else found[0]
+
+
+def _insert(connection: sqlite3.Connection, file: CourseFile, blob: int) -> CourseFile:
+    """Let a name that stands for nothing stand for a file; the file."""
+    connection.execute(
+        "INSERT INTO files (key, course, blob, display_name, content_type, locked, import_path, md5,"
+        " thumbnail, uploaded_on) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            str(file.key),
+            course_name(file.key.course),
+            blob,
+            file.display_name,
+            file.content_type,
+            file.locked,
+            file.import_path,
+            bytes.fromhex(file.md5 or ""),
+            file.thumbnail,
+            milliseconds(file.uploaded_on or now()),
+        ),
+    )
+    return file
 
 
 def _blob(connection: sqlite3.Connection, content: Content) -> int:
@@ -163,7 +217,7 @@ def course_name(course: ContextKey) -> str:
 
 
 def _file(row: tuple[Any, ...], course: ContextKey) -> CourseFile:
-    key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on = row
+    key, length, display_name, content_type, locked, import_path, md5, sha256, thumbnail, uploaded_on, _ = row
     return CourseFile(
         key=parse_file_key(key, course),
         length=length,
@@ -177,3 +231,7 @@ def _file(row: tuple[Any, ...], course: ContextKey) -> CourseFile:
         uploaded_on=from_milliseconds(uploaded_on),
         piece=SLICE,
     )
+
+
+def _version(row: tuple[Any, ...], course: ContextKey) -> FileVersion:
+    return FileVersion(_file(row, course), None if row[-1] is None else from_milliseconds(row[-1]))
