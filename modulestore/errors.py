@@ -18,6 +18,7 @@
     ├── Conflict                 somebody else was first: read again and decide
     │   ├── CourseExists         a course of this name is there already
     │   ├── BlockExists          the version has a block of this type and id already
+    │   ├── AssetExists          the course has another file of this name already
     │   ├── HeadMoved            the head of a branch is no longer the one that was read
     │   ├── CommitContention     others kept on committing until the time to merge with them was over
     │   └── EditConflict         somebody else edited the same thing: ask the author
@@ -38,6 +39,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 __all__ = [
+    "AssetExists",
     "AssetNotFound",
     "BlockExists",
     "BlockNotFound",
@@ -237,6 +239,12 @@ class BlockExists(Conflict):
     """The version has a block of this type and id already."""
 
     code = "block-exists"
+
+
+class AssetExists(Conflict):
+    """The course has another file of this name already."""
+
+    code = "asset-exists"
 
 
 class HeadMoved(Conflict):

@@ -106,7 +106,8 @@ class MongoDamage:
 
     def lose_bytes(self) -> None:
         with MongoClient[dict[str, Any]](self._url) as client:
-            client.get_default_database()["fs.chunks"].delete_many({})
+            for name in ("fs.chunks", "modulestore.blob_chunks"):
+                client.get_default_database()[name].delete_many({})
 
     def _insert(self, name: str, document: Mapping[str, Any]) -> None:
         with MongoClient[dict[str, Any]](self._url) as client:

@@ -240,6 +240,13 @@ class Files(ABC):
         is there.
         """
 
+    async def set_digest(self, file: CourseFile, md5: str) -> bool:
+        """Give a file that has no MD5 digest this one, if it still is exactly this file; whether it was.
+
+        Only in a layout whose files may have none.
+        """
+        return False
+
     @abstractmethod
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         """The bytes from ``start`` to ``stop`` of exactly this file, as `get` or `list` gave it, all at once.

@@ -40,6 +40,7 @@ WRITES = frozenset(
         "files.put",
         "files.put_many",
         "files.restore",
+        "files.set_digest",
         "files.update",
         "group.commit",
         "index.delete",
@@ -269,6 +270,9 @@ class _Files(Files):
 
     async def update(self, file: CourseFile) -> bool:
         return await self._around("files.update", lambda: self._inner.update(file))
+
+    async def set_digest(self, file: CourseFile, md5: str) -> bool:
+        return await self._around("files.set_digest", lambda: self._inner.set_digest(file, md5))
 
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return await self._around("files.fetch", lambda: self._inner.fetch(file, start, stop))

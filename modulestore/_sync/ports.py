@@ -241,6 +241,13 @@ class Files(ABC):
         is there.
         """
 
+    def set_digest(self, file: CourseFile, md5: str) -> bool:
+        """Give a file that has no MD5 digest this one, if it still is exactly this file; whether it was.
+
+        Only in a layout whose files may have none.
+        """
+        return False
+
     @abstractmethod
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         """The bytes from ``start`` to ``stop`` of exactly this file, as `get` or `list` gave it, all at once.

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
-from modulestore._sync.ports import Backend
-from modulestore.errors import InvalidAuthor, ReadOnlyStore
+from modulestore._sync.ports import Backend, Record
+from modulestore.errors import CorruptDocument, InvalidAuthor, ReadOnlyStore
 from modulestore.formats.structures import PLATFORM_SCHEMA, Schema, as_schema
 from modulestore.model.values import Author
 from modulestore.upkeep.migrations import load_steps
@@ -22,10 +22,12 @@ from modulestore.upkeep.steps import PendingStep, Step
 
 __all__ = [
     "FORMAT",
+    "FileLayout",
     "Prepared",
     "WriteRules",
     "apply_steps",
     "conversion_steps",
+    "file_layout",
     "format_record",
     "pending_steps",
     "prepare_write",
@@ -34,6 +36,11 @@ __all__ = [
 
 FORMAT: Final = ("database", "format")
 """Kind and key of the record that says that a database is ours, and in which format."""
+
+FileLayout: TypeAlias = Literal["platform", "content"]
+"""How a MongoDB database keeps files: in GridFS, for platforms to read, or the bytes once per SHA-256. It
+never changes, whatever becomes of the structures.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Prepar
     record = backend.records.get(*FORMAT)
     if record is None and backend.is_empty():
         apply_steps(backend)
-        backend.records.put_if_absent(*FORMAT, format_record(rules.new_schema))
+        backend.records.put_if_absent(*FORMAT, _new_record(rules.new_schema))
         record = backend.records.get(*FORMAT)  # which may be somebody else's by now
     if record is not None:
         return Prepared(as_schema(record.value.get("schema_version")), is_ours=True)
@@ -90,6 +97,24 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Prepar
 def format_record(schema: Schema) -> Mapping[str, Any]:
     """The record that says in which format the structures of a database are written."""
     return {"schema_version": schema}
+
+
+def _new_record(schema: Schema) -> Mapping[str, Any]:
+    """That of a new, empty database; one in the platform's format is for platforms to read, files too."""
+    files = {} if schema == PLATFORM_SCHEMA else {"files": "content"}
+    return {**format_record(schema), **files}
+
+
+def file_layout(record: Record | None) -> FileLayout:
+    """The layout of files in a MongoDB database with this record of its format, or with documents and none.
+
+    Raises:
+        CorruptDocument: this release does not know it.
+    """
+    layout = "platform" if record is None else record.value.get("files", "platform")
+    if layout not in get_args(FileLayout):
+        raise CorruptDocument(f"unknown layout {layout!r} of files", hint="upgrade modulestore")
+    return cast(FileLayout, layout)
 
 
 def set_format(backend: Backend, schema: Schema) -> None:

@@ -41,6 +41,7 @@ WRITES = frozenset(
         "files.put",
         "files.put_many",
         "files.restore",
+        "files.set_digest",
         "files.update",
         "group.commit",
         "index.delete",
@@ -270,6 +271,9 @@ class _Files(Files):
 
     def update(self, file: CourseFile) -> bool:
         return self._around("files.update", lambda: self._inner.update(file))
+
+    def set_digest(self, file: CourseFile, md5: str) -> bool:
+        return self._around("files.set_digest", lambda: self._inner.set_digest(file, md5))
 
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return self._around("files.fetch", lambda: self._inner.fetch(file, start, stop))

@@ -8,7 +8,17 @@ from datetime import datetime
 
 from modulestore.keys import AssetKey
 
-__all__ = ["CourseFile", "FileProblem", "FileVersion", "FilesChecked", "Leftover"]
+__all__ = [
+    "CourseFile",
+    "Digested",
+    "FileProblem",
+    "FileVersion",
+    "FilesChecked",
+    "Leftover",
+    "Upload",
+    "same_bytes",
+    "thumbnail_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,18 @@ class CourseFile:
     piece: int | None = field(default=None, compare=False)
 
 
+def same_bytes(one: CourseFile, other: CourseFile) -> bool:
+    """Whether two files are known to have the same bytes: by a digest that both have."""
+    digests = ((one.sha256, other.sha256), (one.md5, other.md5))
+    known = next(((a, b) for a, b in digests if a and b), None)
+    return known is not None and known[0] == known[1] and one.length == other.length
+
+
+def thumbnail_key(file: CourseFile) -> AssetKey | None:
+    """The key that a file's thumbnail has if it is stored; None if the file has none."""
+    return None if file.thumbnail is None else AssetKey(file.key.course, file.thumbnail, "thumbnail")
+
+
 @dataclass(frozen=True, slots=True)
 class FileVersion:
     """What a name stood for at a time.
@@ -52,6 +74,34 @@ class FileVersion:
 
     file: CourseFile
     ended_on: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was stored.
+
+    Attributes:
+        thumbnail: what was stored as its thumbnail; None if there is none.
+        problem: why there is no thumbnail although one was asked for, in words; None if there is one, or if
+            the file is no picture.
+    """
+
+    file: CourseFile
+    thumbnail: CourseFile | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """Files that were given the digest that they lacked.
+
+    Attributes:
+        files: how many.
+        problems: what is wrong with those that could not be read, and still lack it.
+    """
+
+    files: int
+    problems: Sequence[FileProblem]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Final
 
 from modulestore.errors import StorageError, StorageFull
 from modulestore.keys import AssetKey, ContextKey, parse_asset_key
 
-__all__ = ["Content", "file_key", "parse_file_key", "pieces", "read_piece", "set_aside"]
+__all__ = [
+    "IN_MEMORY",
+    "Content",
+    "course_name",
+    "file_key",
+    "in_memory",
+    "parse_file_key",
+    "pieces",
+    "read_piece",
+    "set_aside",
+    "temporary_file_errors",
+]
 
-_IN_MEMORY = 4 * 1024 * 1024
+IN_MEMORY: Final = 4 * 1024 * 1024
+"""Bytes of a file that are kept in memory on its way; beyond, they are in a temporary file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +41,22 @@ class Content:
     sha256: bytes
 
 
+def in_memory(data: bytes) -> Content:
+    """Bytes that need not be set aside."""
+    md5 = hashlib.md5(data, usedforsecurity=False)
+    return Content(io.BytesIO(data), len(data), md5.digest(), hashlib.sha256(data).digest())
+
+
 @contextmanager
 def set_aside(source: BinaryIO, piece: int) -> Iterator[Content]:
     """Read ``source`` to its end: into memory if it is small, into a temporary file if not."""
     md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as data:
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as data:
         for part in pieces(source, piece):
             md5.update(part)
             sha256.update(part)
             length += len(part)
-            with _temporary_file_errors():
+            with temporary_file_errors():
                 data.write(part)
         data.seek(0)
         yield Content(data, length, md5.digest(), sha256.digest())
@@ -63,6 +82,12 @@ def file_key(key: AssetKey) -> AssetKey:
     return key.map_into(key.course.bare)
 
 
+def course_name(course: ContextKey) -> str:
+    """What the files of a course are found by."""
+    # The old-style key of a file does not say the run, so its files are found by organisation and course.
+    return f"{course.org}/{course.course}" if course.deprecated else str(course.bare)
+
+
 def parse_file_key(text: str, course: ContextKey | None = None) -> AssetKey:
     """The key that is stored as ``text``; old-style ones do not say the run, ``course`` does."""
     key = parse_asset_key(text)
@@ -70,7 +95,12 @@ def parse_file_key(text: str, course: ContextKey | None = None) -> AssetKey:
 
 
 @contextmanager
-def _temporary_file_errors() -> Iterator[None]:
+def temporary_file_errors() -> Iterator[None]:
+    """What the system says when a temporary file cannot be written, as an error of ours.
+
+    Raises:
+        StorageFull, StorageError: it cannot.
+    """
     try:
         yield
     except OSError as error:

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from modulestore._async.mongo import open_mongo
 from modulestore._async.ports import Backend
+from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore._async.sqlite import open_sqlite
 from modulestore._async.wrappers import ReadOnlyBackend, WrappedBackend
 from modulestore.errors import ReadOnlyStore
@@ -26,6 +27,7 @@ class TestSqliteFile(AsyncBackendSuite):
     """The embedded backend on a file."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:
@@ -50,6 +52,7 @@ class TestSqliteMemory(AsyncBackendSuite):
     """The embedded backend in memory."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
     has_second_handles: ClassVar[bool] = False
 
     @pytest.fixture
@@ -73,6 +76,18 @@ class TestMongo(AsyncBackendSuite):
     async def put_raw_entry(self, place: str, document: Mapping[str, Any]) -> None:
         with MongoClient[dict[str, Any]](place) as client:
             client.get_default_database()["modulestore.active_versions"].insert_one(dict(document))
+
+
+class TestMongoContent(TestMongo):
+    """MongoDB, with files in the layout that a new database of our own gets."""
+
+    keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
+
+    async def open(self, place: str) -> Backend:
+        backend = await open_mongo(place)
+        await prepare_write(backend, -1, WriteRules())
+        return backend
 
 
 class TestFaultyBackend(TestSqliteMemory):

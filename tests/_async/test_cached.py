@@ -42,6 +42,7 @@ class CachedSuite(AsyncBackendSuite):
     """SQLite behind a cache that both handles share."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
 
     async def open(self, place: Place) -> Backend:
         return CachedBackend(await open_sqlite(place.file), place.cache)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from modulestore._async.motor import open_motor
 from modulestore._async.ports import Backend
+from modulestore._async.preparing import WriteRules, prepare_write
 from modulestore.errors import StorageUnavailable
 from modulestore.motor import connect_motor
 from modulestore.testing._async.conformance import AsyncBackendSuite
@@ -54,6 +55,18 @@ class TestMotor(AsyncBackendSuite):
         place[1][-1].close()
         with pytest.raises(StorageUnavailable):
             await backend.files.put(new_file(), io.BytesIO(b"data"))
+
+
+class TestMotorContent(TestMotor):
+    """The same, with files in the layout that a new database of our own gets."""
+
+    keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
+
+    async def open(self, place: tuple[str, list[Client]]) -> Backend:
+        backend = await super().open(place)
+        await prepare_write(backend, -1, WriteRules())
+        return backend
 
 
 @pytest.mark.anyio

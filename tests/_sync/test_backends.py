@@ -15,6 +15,7 @@ from pymongo import MongoClient
 
 from modulestore._sync.mongo import open_mongo
 from modulestore._sync.ports import Backend
+from modulestore._sync.preparing import WriteRules, prepare_write
 from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.wrappers import ReadOnlyBackend, WrappedBackend
 from modulestore.errors import ReadOnlyStore
@@ -27,6 +28,7 @@ class TestSqliteFile(BackendSuite):
     """The embedded backend on a file."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:
@@ -51,6 +53,7 @@ class TestSqliteMemory(BackendSuite):
     """The embedded backend in memory."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
     has_second_handles: ClassVar[bool] = False
 
     @pytest.fixture
@@ -74,6 +77,18 @@ class TestMongo(BackendSuite):
     def put_raw_entry(self, place: str, document: Mapping[str, Any]) -> None:
         with MongoClient[dict[str, Any]](place) as client:
             client.get_default_database()["modulestore.active_versions"].insert_one(dict(document))
+
+
+class TestMongoContent(TestMongo):
+    """MongoDB, with files in the layout that a new database of our own gets."""
+
+    keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
+
+    def open(self, place: str) -> Backend:
+        backend = open_mongo(place)
+        prepare_write(backend, -1, WriteRules())
+        return backend
 
 
 class TestFaultyBackend(TestSqliteMemory):

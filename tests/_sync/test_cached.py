@@ -43,6 +43,7 @@ class CachedSuite(BackendSuite):
     """SQLite behind a cache that both handles share."""
 
     keeps_what_is_read: ClassVar[bool] = True
+    keeps_history: ClassVar[bool] = True
 
     def open(self, place: Place) -> Backend:
         return CachedBackend(open_sqlite(place.file), place.cache)

@@ -63,6 +63,7 @@ def test_every_step_is_listed_with_its_reason(run: Run, old: str) -> None:
         ["format", "kind", "name", "reason", "request", "state", "what", "why"],
         ["format", "kind", "name", "reason", "state", "what", "why"],
         ["kind", "name", "reason", "state", "what", "why"],
+        ["indexes", "kind", "name", "reason", "state", "what", "why"],
     ]
     assert all(step["reason"] for step in steps)
     assert states(steps) == {
@@ -70,6 +71,7 @@ def test_every_step_is_listed_with_its_reason(run: Run, old: str) -> None:
         "0002-format-2": "not asked for",
         "0003-format-1": "nothing to do",
         "0004-draft-courses": "nothing to do" if old.startswith("mongodb") else "does not apply",
+        "0005-content-indexes": "nothing to do",
     }
 
 
@@ -89,7 +91,7 @@ def test_what_is_not_asked_for_is_done(
 
     planned, done, again = upgrade("--plan"), upgrade(), upgrade()
     assert (planned["state"], planned["indexes"]) == ("to do", ["original_version_1"])
-    assert planned["reason"] == "1 of 4 indexes are missing"
+    assert planned["reason"] == "1 of 5 indexes are missing"
     assert (done["state"], done["indexes"]) == ("done", ["original_version_1"])
     assert (again["state"], again["indexes"]) == ("nothing to do", [])
 
@@ -247,7 +249,7 @@ def test_in_place(older: str, capsys: pytest.CaptureFixture[str]) -> None:
     plan = say(older, "upgrade", "--plan")
     assert "not asked for: 0004-draft-courses" in plan
     assert "  1 of 1 courses in the collection `modulestore` are not converted\n" in plan
-    assert plan.endswith(" upgrade --draft-courses\n")
+    assert " upgrade --draft-courses\n" in plan
     assert "?writes=yes" in say(older, "upgrade", "--draft-courses", exit_code=2)
     writable = f"{older}{'&' if '?' in older else '?'}writes=yes"
     assert say(writable, "upgrade", "--draft-courses").startswith(f"converted: {OLD_COURSE}: 8 blocks")

@@ -27,6 +27,8 @@ PAGES = [
     "docs/checking.md",
     "docs/pruning.md",
     "docs/observing.md",
+    "docs/assets.md",
+    "docs/serving.md",
     "docs/backup.md",
     "docs/statistics.md",
 ]

@@ -1,9 +1,9 @@
 """Files of GridFS that the server itself copies: to another course, into the trash and back.
 
-The trash is a bucket of its own, ``trash_fs``, as platforms keep theirs. Chunks are copied inside the server under
-an id of their own; then they take the name of the file in the transaction that stores its document, as those
-of an upload do. Whoever replaces a file replaces its document, so the copy is one of a whole file if the
-document is the same before and after.
+The trash is a bucket of its own, ``trash_fs``, as platforms keep theirs. Chunks are copied inside the server
+under an id of their own; then they take the name of the file in the transaction that stores its document, as
+those of an upload do. Whoever replaces a file replaces its document: if that is the same before and after,
+the copy is one of a whole file.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class FileMoves:
             with driver_errors():
                 await chunks.delete_many({"files_id": {"$in": list(uploads)}})
         except ModuleStoreError:
-            pass  # nothing points to them: what was done is done, and an error on its way is the one to report
+            pass  # nothing points to them; if an error brought us here, that is the one to report
 
 
 def _is_of(document: Mapping[str, Any], file: CourseFile) -> bool:

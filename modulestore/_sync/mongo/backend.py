@@ -13,9 +13,11 @@ from pymongo import MongoClient
 from pymongo.synchronous.database import Database
 
 from modulestore._sync.mongo.collections import Collections
+from modulestore._sync.mongo.content_files import ContentFiles
 from modulestore._sync.mongo.documents import MongoDefinitions, MongoStructures
 from modulestore._sync.mongo.files import MongoFiles
 from modulestore._sync.mongo.index import MongoIndex
+from modulestore._sync.mongo.layouts import LayoutFiles
 from modulestore._sync.mongo.old_store import OLD_STORE, MongoOldStore
 from modulestore._sync.mongo.records import MongoRecords
 from modulestore._sync.mongo.transactions import (
@@ -28,7 +30,9 @@ from modulestore._sync.ports import Backend
 from modulestore._sync.waiting import gather
 from modulestore.errors import InvalidURL
 from modulestore.storage.documents import MAX_DOCUMENT
+from modulestore.storage.mongo.blobs import BLOBS
 from modulestore.storage.mongo.errors import driver_errors
+from modulestore.storage.mongo.file_versions import FILES
 from modulestore.upkeep.steps import DatabaseIndex
 
 __all__ = ["DriverDatabase", "MongoBackend", "open_database", "open_mongo"]
@@ -92,7 +96,7 @@ def _time_limits(url: str) -> dict[str, Any]:
 
 
 class MongoBackend(Backend):
-    """A store in MongoDB. Files are kept in the layout *platform*: GridFS.
+    """A store in MongoDB.
 
     Args:
         collections: of the database.
@@ -114,9 +118,11 @@ class MongoBackend(Backend):
         self.index = MongoIndex(collections)
         self.structures = MongoStructures(collections, self.max_document)
         self.definitions = MongoDefinitions(collections, self.max_document)
-        self.files = MongoFiles(collections, transactions)
         self.records = MongoRecords(collections)
         self.old_store = MongoOldStore(collections)
+        self.files = self._layouts = LayoutFiles(
+            self, MongoFiles(collections, transactions), ContentFiles(collections)
+        )
 
     def now(self) -> datetime:
         with driver_errors("server"):
@@ -158,6 +164,9 @@ class MongoBackend(Backend):
                 self._client.close()
 
     def _missing(self, indexes: Sequence[DatabaseIndex]) -> list[DatabaseIndex]:
+        if self._layouts.is_platform():
+            # Nothing will ever be in the collections of the other layout.
+            indexes = [index for index in indexes if index.collection not in (FILES, BLOBS)]
         there: dict[str, Mapping[str, Any]] = {}
         for name in {index.collection for index in indexes}:
             with driver_errors(f"indexes of {name}"):

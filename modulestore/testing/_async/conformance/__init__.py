@@ -2,6 +2,7 @@
 
 from modulestore.testing._async.conformance.base import SuiteBase
 from modulestore.testing._async.conformance.documents import DefinitionTests, StructureTests
+from modulestore.testing._async.conformance.file_history import FileHistoryTests
 from modulestore.testing._async.conformance.files import FileTests
 from modulestore.testing._async.conformance.index import IndexTests
 from modulestore.testing._async.conformance.records import RecordTests
@@ -12,7 +13,14 @@ __all__ = ["AsyncBackendSuite", "SuiteBase"]
 
 
 class AsyncBackendSuite(
-    IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, UpkeepTests, WholeTests
+    IndexTests,
+    StructureTests,
+    DefinitionTests,
+    FileTests,
+    FileHistoryTests,
+    RecordTests,
+    UpkeepTests,
+    WholeTests,
 ):
     """The conformance suite: inherit from it, and say where a fresh database is and how it is opened.
 

@@ -3,6 +3,7 @@
 
 from modulestore.testing._sync.conformance.base import SuiteBase
 from modulestore.testing._sync.conformance.documents import DefinitionTests, StructureTests
+from modulestore.testing._sync.conformance.file_history import FileHistoryTests
 from modulestore.testing._sync.conformance.files import FileTests
 from modulestore.testing._sync.conformance.index import IndexTests
 from modulestore.testing._sync.conformance.records import RecordTests
@@ -13,7 +14,14 @@ __all__ = ["BackendSuite", "SuiteBase"]
 
 
 class BackendSuite(
-    IndexTests, StructureTests, DefinitionTests, FileTests, RecordTests, UpkeepTests, WholeTests
+    IndexTests,
+    StructureTests,
+    DefinitionTests,
+    FileTests,
+    FileHistoryTests,
+    RecordTests,
+    UpkeepTests,
+    WholeTests,
 ):
     """The conformance suite: inherit from it, and say where a fresh database is and how it is opened.
 

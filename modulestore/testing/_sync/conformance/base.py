@@ -20,10 +20,13 @@ class SuiteBase:
     Attributes:
         has_second_handles: one place can be opened twice at the same time.
         keeps_what_is_read: who reads a file goes on reading the same bytes when it is replaced meanwhile.
+        keeps_history: a name remembers all that it has stood for: the layout *content*. Else only what is
+            there, or what is in the trash.
     """
 
     has_second_handles: ClassVar[bool] = True
     keeps_what_is_read: ClassVar[bool] = False
+    keeps_history: ClassVar[bool] = False
 
     @pytest.fixture
     def place(self) -> Any:
