@@ -17,9 +17,11 @@ index.
 :mod:`modulestore.keys`, what a store does while it works in :mod:`modulestore.observing`.
 """
 
+from modulestore._async.assets import AsyncAssets
 from modulestore._async.connect import connect_async
 from modulestore._async.editing import AsyncEditSession
 from modulestore._async.store import AsyncStore
+from modulestore._sync.assets import Assets
 from modulestore._sync.connect import connect
 from modulestore._sync.editing import EditSession
 from modulestore._sync.store import Store
@@ -30,13 +32,17 @@ from modulestore.model.commit import BranchMove, Commit
 from modulestore.model.conflict import KeptConflict
 from modulestore.model.course import Block, Course
 from modulestore.model.diff import Diff
+from modulestore.model.file_listing import FilePage
+from modulestore.model.files import CourseFile, FileVersion, Upload
 from modulestore.model.history import BlockVersion, VersionInfo
 from modulestore.model.importing import ImportReport
 from modulestore.model.inheritance import Origin, Resolved
 from modulestore.model.merging import ConflictItem
 from modulestore.model.plain import Problem
 from modulestore.model.publishing import Change, Preview
+from modulestore.model.static_links import StaticLinks
 from modulestore.model.summary import CourseSummary
+from modulestore.model.thumbnails import Thumbnail
 from modulestore.model.values import Progress as ProgressCallback
 from modulestore.model.views import (
     BlockFilter,
@@ -60,6 +66,8 @@ from modulestore.upkeep.statistics import Statistics
 
 __all__ = [
     "AssetKey",
+    "Assets",
+    "AsyncAssets",
     "AsyncEditSession",
     "AsyncStore",
     "Block",
@@ -76,6 +84,7 @@ __all__ = [
     "ContentGroups",
     "Conversion",
     "Course",
+    "CourseFile",
     "CourseKey",
     "CourseSummary",
     "CourseView",
@@ -83,6 +92,8 @@ __all__ = [
     "DraftConversion",
     "EditSession",
     "EffectiveField",
+    "FilePage",
+    "FileVersion",
     "GradableCounts",
     "HideFromToc",
     "ImportReport",
@@ -99,9 +110,12 @@ __all__ = [
     "RestoreReport",
     "StaffOnly",
     "StartDates",
+    "StaticLinks",
     "Statistics",
     "Store",
+    "Thumbnail",
     "Transformer",
+    "Upload",
     "UsageKey",
     "User",
     "VersionId",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from modulestore._async.assets import AssetStore
 from modulestore._async.bundling import BundlingStore
 from modulestore._async.catalog import CatalogStore
 from modulestore._async.checking import CheckingStore
@@ -41,6 +42,7 @@ class AsyncStore(
     PublishingStore,
     LibraryStore,
     CatalogStore,
+    AssetStore,
     ViewStore,
     ConvertingStore,
     PruningStore,

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from modulestore._sync.assets import AssetStore
 from modulestore._sync.bundling import BundlingStore
 from modulestore._sync.catalog import CatalogStore
 from modulestore._sync.checking import CheckingStore
@@ -42,6 +43,7 @@ class Store(
     PublishingStore,
     LibraryStore,
     CatalogStore,
+    AssetStore,
     ViewStore,
     ConvertingStore,
     PruningStore,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from modulestore.cli import (
+    assets,
     bundling,
     catalog,
     checking,
@@ -21,6 +22,7 @@ from modulestore.cli import (
     publishing,
     reading,
     restoring,
+    serving,
     statistics,
     upkeep,
 )
@@ -80,11 +82,13 @@ app.command("tag")(history.tag)
 app.command("rerun")(catalog.rerun)
 app.command("delete")(catalog.delete)
 app.command("undelete")(catalog.undelete)
+app.add_typer(assets.assets, name="assets")
 app.command("stats")(statistics.stats)
 app.command("bundle")(bundling.bundle)
 app.command("check")(checking.check)
 app.add_typer(pruning.prune, name="prune")
 app.command("upgrade")(upkeep.upgrade)
+app.command("serve")(serving.serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,8 @@ from tools.bench.jobs import (
     prune_plan,
     publish_unit,
     reopen,
+    rerun_files,
+    slow_readers,
     storage,
     views,
     walk,
@@ -36,4 +38,6 @@ JOBS = (
     large.JOB,
     authors.JOB,
     prune_plan.JOB,
+    rerun_files.JOB,
+    slow_readers.JOB,
 )
