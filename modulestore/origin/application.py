@@ -121,6 +121,7 @@ class _Origin:
         except ModuleStoreError as error:
             if exchange.started:
                 # Nothing can be said any more. The server closes the connection, and the client misses bytes.
+                _log.warning("broken off: %s", error)
                 raise
             answer = _failed(error)
             await exchange.answer(answer, pieces(answer, self._chunks))
@@ -177,6 +178,7 @@ def _failed(error: ModuleStoreError) -> Answer:
     if isinstance(error, AssetNotFound):
         return refused(404, "there is no such file")
     if isinstance(error, Conflict | StorageError):
+        _log.warning("%s", error)
         return refused(503, "the file cannot be read at the moment", _LATER)
     _log.error("%s", error)
     return refused(500, "the file cannot be read")

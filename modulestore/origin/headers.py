@@ -80,7 +80,6 @@ def access_headers(file: CourseFile, *, versioned: bool = False, max_age: int = 
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag",
-        "Timing-Allow-Origin": "*",
     }
 
 

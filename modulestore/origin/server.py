@@ -21,7 +21,7 @@ from uvicorn import Config, Server
 from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from modulestore.errors import InvalidInput
+from modulestore.errors import InvalidInput, ModuleStoreError
 
 __all__ = ["Serve", "address_of", "listen", "log_to", "run"]
 
@@ -142,5 +142,7 @@ def _raise_descriptor_limit() -> None:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    # What the server says of answers that it broke off itself, since it was asked to end, is nothing new.
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+    # The server shows where it was when an answer was broken off: by itself, since it was asked to end, or by
+    # the origin, which has said why.
+    broken_off = asyncio.CancelledError, ModuleStoreError
+    return not (record.exc_info and isinstance(record.exc_info[1], broken_off))

@@ -325,9 +325,12 @@ class Commands(CommandListener):
 
     def __init__(self) -> None:
         self._seen: list[str] = []
+        self.concerns: list[Any] = []
 
     def started(self, event: CommandStartedEvent) -> None:
         self._seen.append(event.command_name)
+        if event.command_name == "find":
+            self.concerns.append(event.command.get("readConcern"))
 
     def succeeded(self, event: Any) -> None: ...
 
@@ -368,3 +371,16 @@ def test_commands(mongodb_url: str, backend: MongoBackend) -> None:
         assert commands.names() == ["find"]
         files.restore(version)
         assert commands.names() == ["find", "update"]
+
+
+def test_a_writer_and_a_pruner_read_what_was_just_written(mongodb_url: str, backend: MongoBackend) -> None:
+    """Though the URL says that nobody waits for a majority."""
+    commands = Commands()
+    with MongoClient[dict[str, Any]](mongodb_url, event_listeners=[commands], w=1) as client:
+        files = open_database(client.get_default_database()).files
+        files.get(FILE.key)
+        commands.concerns.clear()
+        files.put_many([(new_file(f"{n}"), b"%d" % n) for n in range(20)])
+        files.delete_leftovers([one.name for one in leftovers(backend)], LATE)
+        assert commands.concerns
+        assert all(concern["level"] == "local" for concern in commands.concerns)

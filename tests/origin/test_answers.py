@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +13,7 @@ from modulestore.origin import origin
 from modulestore.origin.urls import asset_path
 from tests.origin.client import fetch
 from tests.origin.conftest import Site
-from tests.origin.files import BYTES, COURSE, LOCKED, NOTES, later, path_of, stored
+from tests.origin.files import BYTES, COURSE, LOCKED, NOTES, fill, later, path_of, stored
 from tests.origin.servers import serving
 
 NO_DIGEST = "0" * 32
@@ -161,9 +162,7 @@ def test_health(site: Site) -> None:
 
 
 @pytest.mark.parametrize("mount", ["/files", "/a b/ü"])
-def test_mounted_in_another_application(tmp_path: object, mount: str) -> None:
-    from tests.origin.files import fill
-
+def test_mounted_in_another_application(tmp_path: Path, mount: str) -> None:
     url = f"sqlite:///{tmp_path}/courses.db"
     fill(url)
     file = stored(url, f"{COURSE}notes.txt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -109,7 +110,7 @@ def test_a_signed_url(site: Site) -> None:
         assert reply.status == 403
 
 
-def test_without_an_authoriser_nobody_reads_it(tmp_path: object) -> None:
+def test_without_an_authoriser_nobody_reads_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/courses.db"
     fill(url)
     with serving(url, lambda source: origin(source, now=later)) as server:

@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,19 @@ def test_without_what_serves(url: str, tmp_path: Path) -> None:
     assert shown.returncode == 2
     assert "pip install 'modulestore[origin]'" in shown.stderr
     assert run("--store", url, "courses", PYTHONPATH=str(tmp_path)).returncode == 0
+
+
+def test_a_file_that_breaks_off_is_one_line(tmp_path: Path) -> None:
+    """Bytes that are missing from the database: the client sees it, and so does the log."""
+    found = f"sqlite:///{tmp_path}/courses.db"
+    fill(found)
+    with closing(sqlite3.connect(tmp_path / "courses.db")) as connection, connection:
+        connection.execute("DELETE FROM slices WHERE number = 2")
+    with started(found) as (process, line):
+        with pytest.raises(Incomplete):
+            fetch(port_of(line), path_of("big.bin"))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert len(err.splitlines()) == 2
+    assert "broken off: " in err
+    assert "slice 2: bytes of the file are missing" in err

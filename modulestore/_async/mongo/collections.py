@@ -46,6 +46,12 @@ class Collections:
             write_concern=self._write_concern,
         )
 
+    def latest(self, name: str) -> PlainCollection:
+        """One whose reads give what the primary has, whether others have it yet or not: for who decides by
+        what was just written, which need not have been acknowledged by a majority.
+        """
+        return self.current(name).with_options(read_concern=ReadConcern("local"))
+
     def nearest(self, name: str) -> PlainCollection:
         """One whose reads go where the client's read preference says."""
         return self.database.get_collection(name, codec_options=OPTIONS, write_concern=self._write_concern)

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from bson import ObjectId
-from pymongo.read_concern import ReadConcern
 
 from modulestore._async.mongo.collections import Collections
 from modulestore._async.waiting import Stream, closing
@@ -60,11 +59,9 @@ class ContentPruning:
     """Finds and removes leftovers."""
 
     def __init__(self, collections: Collections) -> None:
-        # What is needed is asked of what the primary has, whether others have it yet or not.
-        local = ReadConcern("local")
-        self._files = collections.current(FILES).with_options(read_concern=local)
-        self._blobs = collections.current(BLOBS).with_options(read_concern=local)
-        self._chunks = collections.current(CHUNKS).with_options(read_concern=local)
+        self._files = collections.latest(FILES)
+        self._blobs = collections.latest(BLOBS)
+        self._chunks = collections.latest(CHUNKS)
 
     async def leftovers(self, before: datetime, *, batch: int) -> Stream[Sequence[Leftover]]:
         """What nobody has needed since a time: versions, then bytes, then uploads, about so many at a time.

@@ -43,7 +43,7 @@ class Blobs:
     """The collections ``modulestore.blobs`` and ``modulestore.blob_chunks``."""
 
     def __init__(self, collections: Collections) -> None:
-        self._blobs = collections.current(BLOBS)
+        self._blobs = collections.latest(BLOBS)
         self._chunks = collections.current(CHUNKS)
         self._uploads = Recent[bytes, ObjectId](_REMEMBERED)
         self._lock = Lock()

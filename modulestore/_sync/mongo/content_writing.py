@@ -55,7 +55,7 @@ class ContentWriter:
     """Writes the collection ``modulestore.files``."""
 
     def __init__(self, collections: Collections, blobs: Blobs) -> None:
-        self._files = collections.current(FILES)
+        self._files = collections.latest(FILES)
         self._blobs = blobs
 
     def store(
