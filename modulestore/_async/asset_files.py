@@ -116,7 +116,7 @@ class AssetFiles(AssetsBase):
         await self._prepare()
         async with self._backend.group() as group:
             file = await find_file(group.files, as_asset_key(key))
-            return await _updated(group.files, replace(file, display_name=checked))
+            return await _updated(group.files, file, replace(file, display_name=checked))
 
     async def delete(self, key: object) -> CourseFile:
         """Put a file into the trash, with its thumbnail; what was deleted. Two round trips, with a thumbnail
@@ -186,12 +186,12 @@ async def _set_lock(files: Files, file: CourseFile, *, locked: bool) -> CourseFi
     thumbnail = thumbnail_key(file)
     shown = None if thumbnail is None else await files.get(thumbnail)
     if shown is not None:
-        await files.update(replace(shown, locked=locked))
-    return await _updated(files, replace(file, locked=locked))
+        await files.update(shown, replace(shown, locked=locked))
+    return await _updated(files, file, replace(file, locked=locked))
 
 
-async def _updated(files: Files, file: CourseFile) -> CourseFile:
-    if not await files.update(file):
+async def _updated(files: Files, was: CourseFile, file: CourseFile) -> CourseFile:
+    if not await files.update(was, file):
         raise asset_not_found(file.key)
     return file
 

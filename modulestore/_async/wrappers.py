@@ -268,8 +268,8 @@ class _Files(Files):
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return await self._around("files.put_many", lambda: self._inner.put_many(files))
 
-    async def update(self, file: CourseFile) -> bool:
-        return await self._around("files.update", lambda: self._inner.update(file))
+    async def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return await self._around("files.update", lambda: self._inner.update(was, file))
 
     async def set_digest(self, file: CourseFile, md5: str) -> bool:
         return await self._around("files.set_digest", lambda: self._inner.set_digest(file, md5))

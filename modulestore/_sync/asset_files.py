@@ -117,7 +117,7 @@ class AssetFiles(AssetsBase):
         self._prepare()
         with self._backend.group() as group:
             file = find_file(group.files, as_asset_key(key))
-            return _updated(group.files, replace(file, display_name=checked))
+            return _updated(group.files, file, replace(file, display_name=checked))
 
     def delete(self, key: object) -> CourseFile:
         """Put a file into the trash, with its thumbnail; what was deleted. Two round trips, with a thumbnail
@@ -187,12 +187,12 @@ def _set_lock(files: Files, file: CourseFile, *, locked: bool) -> CourseFile:
     thumbnail = thumbnail_key(file)
     shown = None if thumbnail is None else files.get(thumbnail)
     if shown is not None:
-        files.update(replace(shown, locked=locked))
-    return _updated(files, replace(file, locked=locked))
+        files.update(shown, replace(shown, locked=locked))
+    return _updated(files, file, replace(file, locked=locked))
 
 
-def _updated(files: Files, file: CourseFile) -> CourseFile:
-    if not files.update(file):
+def _updated(files: Files, was: CourseFile, file: CourseFile) -> CourseFile:
+    if not files.update(was, file):
         raise asset_not_found(file.key)
     return file
 

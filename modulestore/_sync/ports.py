@@ -236,9 +236,11 @@ class Files(ABC):
         """
 
     @abstractmethod
-    def update(self, file: CourseFile) -> bool:
-        """Set the metadata that may change without new bytes (all but key, length, digests, time); whether it
-        is there.
+    def update(self, was: CourseFile, file: CourseFile) -> bool:
+        """Set the metadata in which ``file`` differs from ``was``, as far as it may change without new bytes
+        (not key, length, digests, time); whether it is there.
+
+        What others have changed meanwhile of the rest stays: who renames a file does not unlock it.
         """
 
     def set_digest(self, file: CourseFile, md5: str) -> bool:

@@ -269,8 +269,8 @@ class _Files(Files):
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return self._around("files.put_many", lambda: self._inner.put_many(files))
 
-    def update(self, file: CourseFile) -> bool:
-        return self._around("files.update", lambda: self._inner.update(file))
+    def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return self._around("files.update", lambda: self._inner.update(was, file))
 
     def set_digest(self, file: CourseFile, md5: str) -> bool:
         return self._around("files.set_digest", lambda: self._inner.set_digest(file, md5))

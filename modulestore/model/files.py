@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from modulestore.keys import AssetKey
 
 __all__ = [
+    "METADATA",
     "CourseFile",
     "Digested",
     "FileProblem",
@@ -16,9 +18,14 @@ __all__ = [
     "FilesChecked",
     "Leftover",
     "Upload",
+    "changed_metadata",
     "same_bytes",
     "thumbnail_key",
 ]
+
+
+METADATA: Final = ("display_name", "content_type", "locked", "import_path", "thumbnail")
+"""What may change of a file without new bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,11 @@ class CourseFile:
     thumbnail: str | None = None
     uploaded_on: datetime | None = None
     piece: int | None = field(default=None, compare=False)
+
+
+def changed_metadata(was: CourseFile, file: CourseFile) -> dict[str, Any]:
+    """What may change of a file without new bytes, as far as it does, by attribute."""
+    return {name: getattr(file, name) for name in METADATA if getattr(file, name) != getattr(was, name)}
 
 
 def same_bytes(one: CourseFile, other: CourseFile) -> bool:

@@ -121,7 +121,7 @@ def calls_of(backend: Backend) -> dict[str, Call[object]]:
         "files.put_many": lambda: backend.files.put_many([(file, b"bytes")]),
         "files.get": lambda: backend.files.get(file.key),
         "files.list": lambda: backend.files.list(COURSE),
-        "files.update": lambda: backend.files.update(file),
+        "files.update": lambda: backend.files.update(file, replace(file, locked=True)),
         "files.read": lambda: drained(backend.files.read(file.key)),
         "files.discard": lambda: backend.files.discard(file.key),
         "files.trash": lambda: backend.files.trash(COURSE),

@@ -237,7 +237,7 @@ def test_names_that_are_too_long(backend: MongoBackend, raw: Plain) -> None:
         for call in (
             lambda file=file: put(backend, file, b"new"),
             lambda file=file: backend.files.put_many([(new_file("b"), b"new"), (file, b"new")]),
-            lambda file=file: backend.files.update(file),
+            lambda file=file: backend.files.update(stored, file),
         ):
             with pytest.raises(DocumentTooLarge):
                 call()

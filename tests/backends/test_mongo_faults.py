@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -276,7 +277,7 @@ CALLS: list[Callable[[MongoBackend], object]] = [
     lambda backend: backend.files.list(COURSE),
     lambda backend: backend.files.put(new_file(), io.BytesIO(b"x")),
     lambda backend: backend.files.put_many([(new_file(), b"x")]),
-    lambda backend: backend.files.update(new_file()),
+    lambda backend: backend.files.update(new_file(), replace(new_file(), locked=True)),
     lambda backend: backend.files.delete(new_file().key),
     lambda backend: list(backend.files.read(new_file().key)),
     lambda backend: backend.records.get("tag", "a"),

@@ -37,7 +37,7 @@ from modulestore.storage.mongo.file_versions import (
     IS_THERE,
     decode_version,
     ending,
-    metadata_update,
+    metadata_changes,
     restoring,
     same_version,
 )
@@ -82,10 +82,12 @@ class ContentFiles(Files):
             return []
         return await self._put(await run_blocking(_in_memory, files))
 
-    async def update(self, file: CourseFile) -> bool:
-        name = _name(file.key)
+    async def update(self, was: CourseFile, file: CourseFile) -> bool:
+        if not (changes := metadata_changes(was, file)):
+            return await self.get(was.key) is not None
+        name = _name(was.key)
         with driver_errors(name):
-            result = await self._files.update_one({"_id": name, **IS_THERE}, metadata_update(file))
+            result = await self._files.update_one({"_id": name, **IS_THERE}, {"$set": changes})
         return result.matched_count == 1
 
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:

@@ -41,7 +41,7 @@ from modulestore.storage.mongo.files import (
     encode_chunks,
     encode_file,
     file_id,
-    metadata_update,
+    metadata_changes,
 )
 
 __all__ = ["MongoFiles"]
@@ -99,9 +99,11 @@ class MongoFiles(Files):
             await self._transactions.write_alone(steps, str(stored[0].key.course))
         return stored
 
-    async def update(self, file: CourseFile) -> bool:
-        with driver_errors(str(file.key)):
-            result = await self._files.update_one({"_id": file_id(file.key)}, metadata_update(file))
+    async def update(self, was: CourseFile, file: CourseFile) -> bool:
+        if not (changes := metadata_changes(was, file)):
+            return await self._find(was.key) is not None
+        with driver_errors(str(was.key)):
+            result = await self._files.update_one({"_id": file_id(was.key)}, {"$set": changes})
         return result.matched_count == 1
 
     async def set_digest(self, file: CourseFile, md5: str) -> bool:

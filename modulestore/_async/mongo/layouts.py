@@ -42,8 +42,8 @@ class LayoutFiles(Files):
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return await (await self._files()).put_many(files)
 
-    async def update(self, file: CourseFile) -> bool:
-        return await (await self._files()).update(file)
+    async def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return await (await self._files()).update(was, file)
 
     async def set_digest(self, file: CourseFile, md5: str) -> bool:
         return await (await self._files()).set_digest(file, md5)

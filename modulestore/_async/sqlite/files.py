@@ -44,8 +44,8 @@ class SqliteFiles(Files):
             contents = await run_blocking(_set_aside, files, stack)
             return await self._session.write(statements.put_many, contents)
 
-    async def update(self, file: CourseFile) -> bool:
-        return await self._session.write(statements.update, file)
+    async def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return await self._session.write(statements.update, was, file)
 
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return await self._session.read(statements.fetch, file, start, stop)

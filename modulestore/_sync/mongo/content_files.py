@@ -38,7 +38,7 @@ from modulestore.storage.mongo.file_versions import (
     IS_THERE,
     decode_version,
     ending,
-    metadata_update,
+    metadata_changes,
     restoring,
     same_version,
 )
@@ -83,10 +83,12 @@ class ContentFiles(Files):
             return []
         return self._put(run_blocking(_in_memory, files))
 
-    def update(self, file: CourseFile) -> bool:
-        name = _name(file.key)
+    def update(self, was: CourseFile, file: CourseFile) -> bool:
+        if not (changes := metadata_changes(was, file)):
+            return self.get(was.key) is not None
+        name = _name(was.key)
         with driver_errors(name):
-            result = self._files.update_one({"_id": name, **IS_THERE}, metadata_update(file))
+            result = self._files.update_one({"_id": name, **IS_THERE}, {"$set": changes})
         return result.matched_count == 1
 
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:

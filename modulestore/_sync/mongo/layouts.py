@@ -43,8 +43,8 @@ class LayoutFiles(Files):
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return (self._files()).put_many(files)
 
-    def update(self, file: CourseFile) -> bool:
-        return (self._files()).update(file)
+    def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return (self._files()).update(was, file)
 
     def set_digest(self, file: CourseFile, md5: str) -> bool:
         return (self._files()).set_digest(file, md5)

@@ -45,8 +45,8 @@ class SqliteFiles(Files):
             contents = run_blocking(_set_aside, files, stack)
             return self._session.write(statements.put_many, contents)
 
-    def update(self, file: CourseFile) -> bool:
-        return self._session.write(statements.update, file)
+    def update(self, was: CourseFile, file: CourseFile) -> bool:
+        return self._session.write(statements.update, was, file)
 
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return self._session.read(statements.fetch, file, start, stop)

@@ -17,7 +17,7 @@ from bson.int64 import Int64
 
 from modulestore.errors import CorruptDocument, DocumentTooLarge, InvalidKey
 from modulestore.keys import ContextKey
-from modulestore.model.files import CourseFile
+from modulestore.model.files import METADATA, CourseFile, changed_metadata
 from modulestore.storage.content import parse_file_key
 from modulestore.storage.documents import encode
 from modulestore.storage.mongo.blobs import CHUNK
@@ -33,7 +33,7 @@ __all__ = [
     "decode_version",
     "ending",
     "forgetting",
-    "metadata_update",
+    "metadata_changes",
     "new_announcement",
     "restoring",
     "same_version",
@@ -57,7 +57,6 @@ IS_THERE: Final[Mapping[str, Any]] = {"current": {"$ne": None}}
 IN_TRASH: Final[Mapping[str, Any]] = {"current": None, "history": {"$ne": []}}
 """What finds names that have stood for a file, and do not now."""
 
-_METADATA = ("display_name", "content_type", "locked", "import_path", "thumbnail")
 _HAS_CURRENT: Final[Mapping[str, Any]] = {"$eq": [{"$type": "$current"}, "object"]}
 # Pruning asks by this which bytes are needed: it is computed anew by every update that may change it.
 _BLOBS: Final[Mapping[str, Any]] = {
@@ -190,14 +189,14 @@ def restoring(version: Mapping[str, Any]) -> Pipeline:
     return [{"$set": {"history": _ENDED, "current": {"$literal": version}}}, _BLOBS]
 
 
-def metadata_update(file: CourseFile) -> dict[str, Any]:
-    """What sets the metadata that is not the bytes'.
+def metadata_changes(was: CourseFile, file: CourseFile) -> dict[str, Any]:
+    """The fields of a name's document in which the metadata of two files differ, as the second has them.
 
     Raises:
-        DocumentTooLarge: its names are too long.
+        DocumentTooLarge: the second's names are too long.
     """
-    version = version_document(file, ObjectId())
-    return {"$set": {f"current.{field}": version[field] for field in _METADATA}}
+    version_document(file, ObjectId())
+    return {f"current.{name}": value for name, value in changed_metadata(was, file).items()}
 
 
 def forgetting(puts: Collection[ObjectId], before: datetime) -> Pipeline:
@@ -226,6 +225,6 @@ def _of_file(file: CourseFile) -> dict[str, Any]:
         "sha256": bytes.fromhex(file.sha256 or ""),
         "md5": None if file.md5 is None else bytes.fromhex(file.md5),
         "length": Int64(file.length),
-        **{field: getattr(file, field) for field in _METADATA},
+        **{field: getattr(file, field) for field in METADATA},
         "uploaded_on": file.uploaded_on,
     }

@@ -14,7 +14,7 @@ from bson.int64 import Int64
 
 from modulestore.errors import CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile
+from modulestore.model.files import CourseFile, changed_metadata
 from modulestore.storage.content import file_key, parse_file_key
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "encode_chunks",
     "encode_file",
     "file_id",
-    "metadata_update",
+    "metadata_changes",
 ]
 
 CHUNK = 255 * 1024
@@ -44,6 +44,14 @@ OF_THE_BYTES: Final = ("uploaded_on", "length", "md5", "piece")
 """What two files of one name have in common if they are the same upload."""
 
 _TAG = "c4x"
+_FIELDS: Final[Mapping[str, str]] = {
+    "display_name": "displayname",
+    "content_type": "contentType",
+    "locked": "locked",
+    "import_path": "import_path",
+    "thumbnail": "thumbnail_location",
+}
+"""What the file document calls the metadata that may change."""
 
 
 def file_id(key: AssetKey) -> str | dict[str, Any]:
@@ -117,17 +125,12 @@ def encode_chunks(key: AssetKey, data: bytes) -> list[dict[str, Any]]:
     return [{"files_id": name, "n": n, "data": part} for n, part in enumerate(parts)]
 
 
-def metadata_update(file: CourseFile) -> dict[str, Any]:
-    """What sets the metadata that is not the bytes'."""
-    return {
-        "$set": {
-            "displayname": file.display_name,
-            "thumbnail_location": _thumbnail_location(file),
-            "import_path": file.import_path,
-            "locked": file.locked,
-            "contentType": file.content_type,
-        }
-    }
+def metadata_changes(was: CourseFile, file: CourseFile) -> dict[str, Any]:
+    """The fields of the file document in which the metadata of two files differ, as the second has them."""
+    changed = changed_metadata(was, file)
+    if "thumbnail" in changed:
+        changed["thumbnail"] = _thumbnail_location(file)
+    return {_FIELDS[name]: value for name, value in changed.items()}
 
 
 def decode_file(document: Mapping[str, Any], course: ContextKey) -> CourseFile:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modulestore.errors import AssetNotFound, CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FileVersion
+from modulestore.model.files import CourseFile, FileVersion, changed_metadata
 from modulestore.storage.content import Content, file_key, parse_file_key, pieces
 from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
@@ -71,21 +71,13 @@ def put_many(connection: sqlite3.Connection, files: Sequence[tuple[CourseFile, C
     return [put(connection, file, content) for file, content in files]
 
 
-def update(connection: sqlite3.Connection, file: CourseFile) -> bool:
-    """Set the metadata that is not the bytes'; whether the file is there."""
-    cursor = connection.execute(
-        "UPDATE files SET display_name = ?, content_type = ?, locked = ?, import_path = ?, thumbnail = ?"
-        " WHERE key = ? AND ended_on IS NULL",
-        (
-            file.display_name,
-            file.content_type,
-            file.locked,
-            file.import_path,
-            file.thumbnail,
-            str(file_key(file.key)),
-        ),
-    )
-    return cursor.rowcount == 1
+def update(connection: sqlite3.Connection, was: CourseFile, file: CourseFile) -> bool:
+    """Set the metadata in which a file differs from what it was; whether it is there."""
+    changed = changed_metadata(was, file)
+    # Its columns have the names of its attributes.
+    settings = ", ".join(f"{name} = ?" for name in changed) or "locked = locked"
+    statement = f"UPDATE files SET {settings} WHERE key = ? AND ended_on IS NULL"
+    return connection.execute(statement, (*changed.values(), str(file_key(was.key)))).rowcount == 1
 
 
 def delete(connection: sqlite3.Connection, key: AssetKey) -> bool:

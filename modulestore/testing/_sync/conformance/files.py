@@ -51,7 +51,8 @@ class FileTests(SuiteBase):
         assert backend.files.get(key) is None
         assert backend.files.list(COURSE) == []
         assert backend.files.delete(key) is False
-        assert backend.files.update(new_file()) is False
+        assert backend.files.update(new_file(), replace(new_file(), locked=True)) is False
+        assert backend.files.update(new_file(), new_file()) is False
         with pytest.raises(AssetNotFound):
             self._read(backend, key)
 
@@ -180,11 +181,18 @@ class FileTests(SuiteBase):
             thumbnail="t.jpg",
         )
         claims = replace(changed, length=99, md5="0" * 32, sha256="0" * 64, uploaded_on=None)
-        assert backend.files.update(claims) is True
+        assert backend.files.update(stored, claims) is True
         assert backend.files.get(stored.key) == changed
-        assert backend.files.update(stored) is True
+        assert backend.files.update(changed, changed) is True
+        assert backend.files.update(changed, stored) is True
         assert backend.files.get(stored.key) == stored
         assert self._read(backend, stored.key) == b"data"
+
+    def test_who_renames_a_file_does_not_unlock_it(self, backend: Backend) -> None:
+        stored = backend.files.put(new_file(), io.BytesIO(b"data"))
+        assert backend.files.update(stored, replace(stored, locked=True)) is True
+        assert backend.files.update(stored, replace(stored, display_name="Other.png")) is True
+        assert backend.files.get(stored.key) == replace(stored, locked=True, display_name="Other.png")
 
     def test_deleted_file_is_gone(self, backend: Backend) -> None:
         stored = backend.files.put(new_file(), io.BytesIO(random_bytes(600_000)))
