@@ -132,14 +132,18 @@ class FileMoves:
         place = {"$indexOfArray": [{"$literal": names}, "$files_id"]}
         upload = {"$arrayElemAt": [{"$literal": uploads}, place]}
         with driver_errors("files"):
-            query = await source.chunks.aggregate(
-                [
+            # As a command: what a collection's own method gives is not the same in Motor.
+            await source.chunks.database.command(
+                "aggregate",
+                source.chunks.name,
+                pipeline=[
                     {"$match": {"files_id": {"$in": names}}},
                     {"$project": {"_id": 0, "files_id": upload, "n": 1, "data": 1}},
                     {"$merge": {"into": target.chunks.name, "whenMatched": "fail"}},
-                ]
+                ],
+                cursor={},
+                writeConcern=target.chunks.write_concern.document,
             )
-            await query.to_list()
 
     async def _switch(
         self, source: Bucket, target: Bucket, copies: Sequence[_Copy], *, away: bool

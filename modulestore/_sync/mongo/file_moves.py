@@ -133,14 +133,18 @@ class FileMoves:
         place = {"$indexOfArray": [{"$literal": names}, "$files_id"]}
         upload = {"$arrayElemAt": [{"$literal": uploads}, place]}
         with driver_errors("files"):
-            query = source.chunks.aggregate(
-                [
+            # As a command: what a collection's own method gives is not the same in Motor.
+            source.chunks.database.command(
+                "aggregate",
+                source.chunks.name,
+                pipeline=[
                     {"$match": {"files_id": {"$in": names}}},
                     {"$project": {"_id": 0, "files_id": upload, "n": 1, "data": 1}},
                     {"$merge": {"into": target.chunks.name, "whenMatched": "fail"}},
-                ]
+                ],
+                cursor={},
+                writeConcern=target.chunks.write_concern.document,
             )
-            query.to_list()
 
     def _switch(
         self, source: Bucket, target: Bucket, copies: Sequence[_Copy], *, away: bool
