@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modulestore.formats.ids import new_version_id
@@ -207,6 +207,7 @@ SHAPES = st.dictionaries(
 ).map(lambda shape: {ROOT: [], **shape})
 
 
+@example({ROOT: None, "vertical/0": ["vertical/4"], "vertical/4": ["vertical/0"]}, {"vertical/4"})
 @given(SHAPES, st.sets(st.sampled_from(NAMES)))
 def test_mending_leaves_only_what_a_person_has_to_decide(shape: Shape, shown: set[str]) -> None:
     one = structure(shape)

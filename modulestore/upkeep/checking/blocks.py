@@ -56,7 +56,7 @@ def block_problems(
         yield spot.problem(Severity.ERROR, Kind.NO_ROOT, message, mended=True)
         return
     yield from _child_problems(structure, spot)
-    closing = closing_edges(structure)
+    closing = closing_edges(structure, shown_elsewhere)
     for parent, child in closing:
         message = f"its child {_name(structure.key(child))} has it below itself"
         yield spot.problem(Severity.ERROR, Kind.CYCLE, message, structure.key(parent), mended=True)
@@ -149,10 +149,12 @@ def loose_blocks(structure: Structure, shown_elsewhere: Collection[BlockKey]) ->
     return set(lost) - kept, kept
 
 
-def closing_edges(structure: Structure) -> list[tuple[int, int]]:
+def closing_edges(
+    structure: Structure, shown_elsewhere: Collection[BlockKey] = frozenset()
+) -> list[tuple[int, int]]:
     """Parents and children (positions) without which there would be no cycle: going down from the root, then
-    from detached blocks, then from all others, those that lead back up. So nothing that the root or a
-    detached block leads to is out of their reach without them.
+    from detached blocks and from those that the other branch shows, then from all others, those that lead
+    back up. So nothing that the root, a detached block or a shown one leads to is out of reach without them.
     """
     below = structure.outline.below
     under_way, finished = 1, 2
@@ -160,6 +162,7 @@ def closing_edges(structure: Structure) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     tops = [] if structure.root is None else [structure.root]
     tops += [position for position, block_type in enumerate(structure.types) if is_detached(block_type)]
+    tops += sorted(at for at in map(structure.position, shown_elsewhere) if at is not None)
     for start in chain(tops, range(len(structure))):
         if state[start]:
             continue

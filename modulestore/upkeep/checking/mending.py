@@ -46,7 +46,7 @@ def mend_blocks(
     loose, _ = loose_blocks(base, shown_elsewhere)
     for position in sorted(loose):
         revision.remove(base.key(position))
-    closing = set(closing_edges(base))
+    closing = set(closing_edges(base, shown_elsewhere))
     for position in range(len(base)):
         if position in loose:
             continue
