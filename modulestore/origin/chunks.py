@@ -16,7 +16,7 @@ __all__ = ["SLICE", "Chunks"]
 
 SLICE = 32 * 1024
 """Bytes that are given at once, at most: what the server holds for every client that is slow. Twice as many
-would take less CPU, but 30 to 50 MB more for a thousand clients in a thousand places.
+cost 30 to 50 MB more for a thousand clients in a thousand places.
 """
 
 _CHUNK = 256 * 1024  # bytes that are fetched at once, about
