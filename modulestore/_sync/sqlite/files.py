@@ -14,7 +14,7 @@ from modulestore._sync.sqlite.session import Session
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
-from modulestore.storage.content import Content, set_aside
+from modulestore.storage.content import Content, course_name, set_aside
 from modulestore.storage.sqlite import file_upkeep as upkeep
 from modulestore.storage.sqlite import files as statements
 from modulestore.storage.sqlite.schema import SLICE
@@ -72,7 +72,7 @@ class SqliteFiles(Files):
     def problems(
         self, course: ContextKey | None = None, *, deep: bool = False, batch: int = 200
     ) -> Stream[FilesChecked]:
-        name = None if course is None else statements.course_name(course)
+        name = None if course is None else course_name(course)
         after = 0
         while found := self._session.read(upkeep.check, name, after, batch, deep):
             after, checked = found

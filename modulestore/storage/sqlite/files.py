@@ -10,14 +10,13 @@ from typing import Any
 from modulestore.errors import AssetNotFound, CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FileVersion, changed_metadata
-from modulestore.storage.content import Content, file_key, parse_file_key, pieces
+from modulestore.storage.content import Content, course_name, file_key, parse_file_key, pieces
 from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
 from modulestore.storage.sqlite.schema import SLICE
 
 __all__ = [
     "copy",
-    "course_name",
     "delete",
     "fetch",
     "get",
@@ -200,12 +199,6 @@ def _blob(connection: sqlite3.Connection, content: Content) -> int:
 def _end(connection: sqlite3.Connection, key: AssetKey) -> bool:
     statement = "UPDATE files SET ended_on = ? WHERE key = ? AND ended_on IS NULL"
     return connection.execute(statement, (milliseconds(now()), str(key))).rowcount == 1
-
-
-def course_name(course: ContextKey) -> str:
-    """What the files of a course are found by."""
-    # The old-style key of a file does not say the run, so its files are found by organisation and course.
-    return f"{course.org}/{course.course}" if course.deprecated else str(course.bare)
 
 
 def _file(row: tuple[Any, ...], course: ContextKey) -> CourseFile:
