@@ -143,6 +143,23 @@ def test_database_of_another_program(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_a_file_that_is_made_while_a_reader_finds_none(
+    backend: Backend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reader's try to open it, and his look why he could not."""
+    made: list[VersionId] = []
+
+    def exists(place: str) -> bool:
+        monkeypatch.undo()
+        with closing(open_sqlite(path)) as other:
+            made.append(put_structure(other))
+        return Path(place).exists()
+
+    monkeypatch.setattr("os.path.exists", exists)
+    assert not backend.is_empty()
+    assert list(backend.structures.get_many(made)) == made
+
+
 def test_database_of_another_program_made_after_opening(backend: Backend, path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE notes (text)")

@@ -115,11 +115,8 @@ class Database:
     def _borrow(self) -> tuple[sqlite3.Connection, bool]:
         if connection := self._take_idle():
             return connection, True
-        try:
-            connection = connect(self.path, create=False, timeout=self.timeout)
-        except sqlite3.OperationalError:
-            if os.path.exists(self.path) or not os.path.isdir(os.path.dirname(self.path)):
-                raise
+        connection = self._connect_existing()
+        if connection is None:
             return _empty_store(), False
         try:
             if has_tables(connection, self.path):
@@ -129,6 +126,18 @@ class Database:
             raise
         connection.close()
         return _empty_store(), False
+
+    def _connect_existing(self) -> sqlite3.Connection | None:
+        """A connection to the file; None if there is none yet."""
+        try:
+            return connect(self.path, create=False, timeout=self.timeout)
+        except sqlite3.OperationalError:
+            if not os.path.isdir(os.path.dirname(self.path)):
+                raise
+            if not os.path.exists(self.path):
+                return None
+        # Somebody may have made it since; if not, it cannot be opened, and this says why.
+        return connect(self.path, create=False, timeout=self.timeout)
 
     def _take_idle(self) -> sqlite3.Connection | None:
         with self._guard:
