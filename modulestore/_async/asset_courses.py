@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from modulestore._async.asset_base import AssetsBase, asset_not_found
-from modulestore._async.opened_files import pieces_of
 from modulestore.errors import AssetExists, AssetNotFound, Conflict, CorruptDocument
 from modulestore.keys import AssetKey
 from modulestore.model.file_listing import FileFilter, FilePage, FileSort, page_of
@@ -127,7 +126,7 @@ class AssetCourses(AssetsBase):
 
     async def _md5(self, file: CourseFile) -> str:
         md5 = hashlib.md5(usedforsecurity=False)
-        async for piece in pieces_of(self._files, file):
+        async for piece in self._files.pieces(file):
             md5.update(piece)
         return md5.hexdigest()
 

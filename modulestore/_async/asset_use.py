@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from modulestore._async.asset_base import AssetsBase
-from modulestore._async.opened_files import pieces_of
 from modulestore._async.reading import find_entry
 from modulestore._async.waiting import run_blocking
 from modulestore.errors import AssetNotFound
@@ -93,7 +92,7 @@ class AssetUse(AssetsBase):
     async def _see_file(self, use: FileUse, file: CourseFile) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = ""
-        async for piece in pieces_of(self._files, file):
+        async for piece in self._files.pieces(file):
             text = text[-_OVERLAP:] + decoder.decode(piece)
             await run_blocking(use.see, text)
 

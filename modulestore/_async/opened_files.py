@@ -10,9 +10,7 @@ from collections.abc import AsyncIterator
 from modulestore._async.ports import Files
 from modulestore.model.files import CourseFile
 
-__all__ = ["OpenFile", "open_file", "pieces_of"]
-
-_AT_ONCE = 1 << 20
+__all__ = ["OpenFile", "open_file"]
 
 
 class OpenFile:
@@ -30,7 +28,7 @@ class OpenFile:
         self._files = files
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return pieces_of(self._files, self.file)
+        return self._files.pieces(self.file)
 
     async def read_all(self) -> bytes:
         """All bytes."""
@@ -40,11 +38,3 @@ class OpenFile:
 def open_file(files: Files, file: CourseFile) -> OpenFile:
     """Open a file."""
     return OpenFile(files, file)
-
-
-async def pieces_of(files: Files, file: CourseFile) -> AsyncIterator[bytes]:
-    """The bytes of a file, about a MiB at a time."""
-    piece = file.piece or _AT_ONCE
-    step = max(1, _AT_ONCE // piece) * piece
-    for start in range(0, file.length, step):
-        yield await files.fetch(file, start, min(start + step, file.length))

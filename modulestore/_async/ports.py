@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from modulestore._async.waiting import Stream
+from modulestore._async.waiting import Stream, closing
 from modulestore.errors import AssetNotFound
 from modulestore.keys import AssetKey, ContextKey, VersionId
 from modulestore.model.columns import VersionColumn
@@ -272,14 +272,21 @@ class Files(ABC):
         file = await self.get(key)
         if file is None:
             raise AssetNotFound("there is no such file", place=str(key))
-        end = file.length if length is None else min(file.length, start + length)
+        stop = None if length is None else start + length
+        async with closing(self.pieces(file, start, stop)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def pieces(self, file: CourseFile, start: int = 0, stop: int | None = None) -> Stream[bytes]:
+        """The bytes of exactly this file from ``start`` to ``stop``, some pieces at a time: see `fetch`."""
+        end = file.length if stop is None else min(file.length, stop)
         piece = file.piece or max(1, file.length)
         while start < end:
-            stop = min(end, (start // piece + _PIECES) * piece)
-            data = await self.fetch(file, start, stop)
+            fetched_to = min(end, (start // piece + _PIECES) * piece)
+            data = await self.fetch(file, start, fetched_to)
             for at in range(0, len(data), piece):
                 yield data[at : at + piece]
-            start = stop
+            start = fetched_to
 
     @abstractmethod
     async def delete(self, key: AssetKey) -> bool:

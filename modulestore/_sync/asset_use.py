@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from modulestore._sync.asset_base import AssetsBase
-from modulestore._sync.opened_files import pieces_of
 from modulestore._sync.reading import find_entry
 from modulestore._sync.waiting import run_blocking
 from modulestore.errors import AssetNotFound
@@ -92,7 +91,7 @@ class AssetUse(AssetsBase):
     def _see_file(self, use: FileUse, file: CourseFile) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = ""
-        for piece in pieces_of(self._files, file):
+        for piece in self._files.pieces(file):
             text = text[-_OVERLAP:] + decoder.decode(piece)
             run_blocking(use.see, text)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from modulestore._sync.ports import Files
 from modulestore.model.files import CourseFile
 
-__all__ = ["OpenFile", "open_file", "pieces_of"]
+__all__ = ["OpenFile", "open_file"]
 
 OpenFile: TypeAlias = io.BufferedReader
 """The bytes of one file, as a binary file to read from and to seek in.
@@ -53,7 +52,7 @@ class _Bytes(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        data = b"".join(pieces_of(self._files, self._file, self._at))
+        data = b"".join(self._files.pieces(self._file, self._at))
         self._at += len(data)
         return data
 
@@ -61,13 +60,3 @@ class _Bytes(io.RawIOBase):
 def open_file(files: Files, file: CourseFile) -> OpenFile:
     """Open a file."""
     return io.BufferedReader(_Bytes(files, file), buffer_size=file.piece or _AT_ONCE)
-
-
-def pieces_of(files: Files, file: CourseFile, start: int = 0) -> Iterator[bytes]:
-    """The bytes of a file, about a MiB at a time."""
-    piece = file.piece or _AT_ONCE
-    step = max(1, _AT_ONCE // piece) * piece
-    while start < file.length:
-        stop = min((start // step + 1) * step, file.length)
-        yield files.fetch(file, start, stop)
-        start = stop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,7 @@ __all__ = [
     "changed_metadata",
     "same_bytes",
     "thumbnail_key",
+    "wrong_pieces",
 ]
 
 
@@ -129,6 +130,28 @@ class FileProblem:
     place: str
     message: str
     lost: bool = True
+
+
+def wrong_pieces(length: int, piece: int, found: Mapping[int, Sequence[int]], noun: str) -> Iterator[str]:
+    """What is wrong with the pieces that the bytes of a file are stored in; nothing, if all are there.
+
+    Args:
+        length: bytes of the file.
+        piece: bytes of each piece but the last.
+        found: bytes of the pieces that are there, by number; several where a number is there more than once.
+        noun: what they are called, in the plural.
+    """
+    expected = {number: [min(piece, length - number * piece)] for number in range(-(-length // piece))}
+    if found == expected:
+        return
+    missing = len(expected.keys() - found.keys())
+    surplus = sum(map(len, found.values())) - len(expected.keys() & found.keys())
+    if missing:
+        yield f"{missing} of {len(expected)} {noun} of its bytes are not there"
+    if surplus:
+        yield f"{noun} beyond its length of {length:,} bytes: {surplus}"
+    if not missing and not surplus:
+        yield f"it has {sum(map(sum, found.values())):,} bytes instead of {length:,}"
 
 
 @dataclass(frozen=True, slots=True)

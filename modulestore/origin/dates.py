@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 __all__ = ["format_date", "parse_date"]
 
@@ -24,9 +25,7 @@ _FORMS = [
 
 def format_date(moment: datetime) -> str:
     """A time as a header says it, in whole seconds: ``Sun, 06 Nov 1994 08:49:37 GMT``."""
-    utc = moment.astimezone(UTC)
-    day, month = _DAYS[utc.weekday()], _MONTHS[utc.month - 1]
-    return f"{day}, {utc.day:02} {month} {utc.year:04} {utc:%H:%M:%S} GMT"
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
 def parse_date(text: str, now: datetime) -> datetime | None:

@@ -67,7 +67,7 @@ def test_what_is_read_is_fetched_and_no_more(counting: CountingBackend) -> None:
         assert counting.calls == {"files.get": 1, "files.fetch": 1}
         file.seek(0)
         assert file.read() == DATA
-        assert counting.calls["files.fetch"] == 1 + 3
+        assert counting.calls["files.fetch"] == 1 + 2
 
 
 def test_of_what_was_replaced_the_old_bytes(counting: CountingBackend) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from modulestore._async.mongo.batches import in_batches
 from modulestore._async.mongo.collections import Collections
 from modulestore._async.waiting import Stream, closing
 from modulestore.model.files import Leftover
@@ -112,14 +113,12 @@ class ContentPruning:
 
     async def _unused(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
         """Bytes that no name refers to."""
-        waiting: dict[bytes, int] = {}
         with driver_errors("files"):
-            async for document in self._blobs.find({"touched": {"$lt": before}}, _LENGTH).sort("_id"):
-                waiting[document["_id"]] = _length(document)
-                if len(waiting) == batch:
-                    yield await self._without_used(waiting)
-                    waiting = {}
-            yield await self._without_used(waiting)
+            query = self._blobs.find({"touched": {"$lt": before}}, _LENGTH).sort("_id")
+            async with closing(in_batches(query, batch)) as batches:
+                async for documents in batches:
+                    sizes = {document["_id"]: _length(document) for document in documents}
+                    yield await self._without_used(sizes)
 
     async def _without_used(self, sizes: Mapping[bytes, int]) -> list[Leftover]:
         used = await self._used(sizes)

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from modulestore._sync.mongo.batches import in_batches
 from modulestore._sync.mongo.collections import Collections
-from modulestore._sync.waiting import Stream
+from modulestore._sync.waiting import Stream, closing
 from modulestore.errors import CorruptDocument
-from modulestore.model.files import CourseFile, FileProblem, FilesChecked
+from modulestore.model.files import CourseFile, FileProblem, FilesChecked, wrong_pieces
 from modulestore.storage.content import course_name
 from modulestore.storage.mongo.blobs import (
     BLOBS,
@@ -45,15 +46,11 @@ class ContentChecks:
     def problems(self, course: str | None, *, deep: bool, batch: int) -> Stream[FilesChecked]:
         """What is wrong with the files of a course, by what they are found by, or of all."""
         wanted = {**IS_THERE} if course is None else {"course": course, **IS_THERE}
-        waiting: list[dict[str, Any]] = []
         with driver_errors("files"):
-            for document in self._files.find(wanted, {"history": 0, "pending": 0}, batch_size=batch):
-                waiting.append(document)
-                if len(waiting) == batch:
-                    yield self._checked(waiting, deep)
-                    waiting = []
-            if waiting:
-                yield self._checked(waiting, deep)
+            query = self._files.find(wanted, {"history": 0, "pending": 0}, batch_size=batch)
+            with closing(in_batches(query, batch)) as batches:
+                for documents in batches:
+                    yield self._checked(documents, deep)
 
     def _checked(self, documents: Sequence[Mapping[str, Any]], deep: bool) -> FilesChecked:
         problems: list[FileProblem] = []
@@ -81,14 +78,14 @@ class ContentChecks:
         found = self._blobs.find({"_id": {"$in": list(digests)}, **IS_WHOLE}).to_list()
         return {document["_id"]: document for document in found}
 
-    def _sizes(self, uploads: Sequence[ObjectId]) -> dict[ObjectId, dict[int, int]]:
+    def _sizes(self, uploads: Sequence[ObjectId]) -> dict[ObjectId, dict[int, list[int]]]:
         """Of each upload, the sizes of its chunks by number."""
-        found: dict[ObjectId, dict[int, int]] = {}
+        found: dict[ObjectId, dict[int, list[int]]] = {}
         if uploads:
             wanted = {"$or": [of_upload(upload) for upload in uploads]}
             for chunk in self._chunks.find(wanted, {"size": _SIZE}):
                 upload, number = upload_of(chunk["_id"]), number_of(chunk["_id"])
-                found.setdefault(upload, {})[number] = chunk["size"]
+                found.setdefault(upload, {})[number] = [chunk["size"]]
         return found
 
     def _other_bytes(self, file: CourseFile, upload: ObjectId) -> list[str]:
@@ -112,20 +109,12 @@ def _unsound(document: Mapping[str, Any], file: CourseFile) -> Iterator[str]:
         yield "pruning would take its bytes for unused"
 
 
-def _wrong(file: CourseFile, blob: Mapping[str, Any] | None, chunks: Mapping[int, int]) -> Iterator[str]:
+def _wrong(
+    file: CourseFile, blob: Mapping[str, Any] | None, chunks: Mapping[int, Sequence[int]]
+) -> Iterator[str]:
     if blob is None:
         yield "none of its bytes are there"
         return
     if blob["length"] != file.length:
         yield f"its bytes are said to be {blob['length']:,} instead of {file.length:,}"
-    expected = {n: min(CHUNK, file.length - n * CHUNK) for n in range(-(-file.length // CHUNK))}
-    if chunks == expected:
-        return
-    missing = len(expected.keys() - chunks.keys())
-    surplus = len(chunks.keys() - expected.keys())
-    if missing:
-        yield f"{missing} of {len(expected)} chunks of its bytes are not there"
-    if surplus:
-        yield f"chunks beyond its length of {file.length:,} bytes: {surplus}"
-    if not missing and not surplus:
-        yield f"it has {sum(chunks.values()):,} bytes instead of {file.length:,}"
+    yield from wrong_pieces(file.length, CHUNK, chunks, "chunks")

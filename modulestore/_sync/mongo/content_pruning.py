@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from modulestore._sync.mongo.batches import in_batches
 from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.waiting import Stream, closing
 from modulestore.model.files import Leftover
@@ -113,14 +114,12 @@ class ContentPruning:
 
     def _unused(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
         """Bytes that no name refers to."""
-        waiting: dict[bytes, int] = {}
         with driver_errors("files"):
-            for document in self._blobs.find({"touched": {"$lt": before}}, _LENGTH).sort("_id"):
-                waiting[document["_id"]] = _length(document)
-                if len(waiting) == batch:
-                    yield self._without_used(waiting)
-                    waiting = {}
-            yield self._without_used(waiting)
+            query = self._blobs.find({"touched": {"$lt": before}}, _LENGTH).sort("_id")
+            with closing(in_batches(query, batch)) as batches:
+                for documents in batches:
+                    sizes = {document["_id"]: _length(document) for document in documents}
+                    yield self._without_used(sizes)
 
     def _without_used(self, sizes: Mapping[bytes, int]) -> list[Leftover]:
         used = self._used(sizes)

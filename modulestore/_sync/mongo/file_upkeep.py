@@ -16,10 +16,11 @@ from bson import ObjectId, json_util
 from bson.errors import BSONError
 from pymongo.synchronous.client_session import ClientSession
 
+from modulestore._sync.mongo.batches import in_batches
 from modulestore._sync.mongo.buckets import Bucket
 from modulestore._sync.mongo.transactions import Transactions
 from modulestore._sync.waiting import Stream, closing
-from modulestore.model.files import FileProblem, FilesChecked, Leftover
+from modulestore.model.files import FileProblem, FilesChecked, Leftover, wrong_pieces
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.files import CHUNK, decode_file_length
 
@@ -48,14 +49,9 @@ class FileUpkeep:
         """What is wrong with the files that a filter finds."""
         with driver_errors("files"):
             query = self._courses.files.find(wanted, batch_size=batch)
-            waiting: list[dict[str, Any]] = []
-            for document in query:
-                waiting.append(document)
-                if len(waiting) == batch:
-                    yield self._checked(waiting, deep)
-                    waiting = []
-            if waiting:
-                yield self._checked(waiting, deep)
+            with closing(in_batches(query, batch)) as batches:
+                for documents in batches:
+                    yield self._checked(documents, deep)
 
     def _checked(self, documents: Sequence[Mapping[str, Any]], deep: bool) -> FilesChecked:
         ids = [document["_id"] for document in documents]
@@ -100,16 +96,22 @@ class FileUpkeep:
         """
         for bucket in (self._courses, self._trash):
             prefix = self._prefix(bucket)
-            with closing(_files_of_chunks(bucket, batch)) as batches:
+            with (
+                closing(_files_of_chunks(bucket)) as files,
+                closing(in_batches(files, batch)) as batches,
+            ):
                 for ids in batches:
                     if found := _left(bucket, ids, before):
                         yield [Leftover(prefix + name, size) for name, size in found.items()]
-        with closing(_ended(self._trash, before, batch)) as batches:
-            for documents in batches:
-                yield [
-                    Leftover(_TRASHED + _name(document["_id"]), decode_file_length(document) or 0)
-                    for document in documents
-                ]
+        with driver_errors("files"):
+            wanted = {"uploadDate": {"$lt": before}}
+            ended = self._trash.files.find(wanted, {"length": 1}, batch_size=batch)
+            with closing(in_batches(ended, batch)) as found_in_trash:
+                for documents in found_in_trash:
+                    yield [
+                        Leftover(_TRASHED + _name(document["_id"]), decode_file_length(document) or 0)
+                        for document in documents
+                    ]
 
     def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
         """Remove the chunks of each of these names, if they still are left over, in a transaction each.
@@ -156,23 +158,16 @@ class FileUpkeep:
         return _TRASHED if bucket is self._trash else ""
 
 
-def _files_of_chunks(bucket: Bucket, batch: int) -> Stream[list[Any]]:
-    """What the chunks of a bucket say that they are of, each once, in batches."""
+def _files_of_chunks(bucket: Bucket) -> Stream[Any]:
+    """What the chunks of a bucket say that they are of, each once."""
     with driver_errors("files"):
         # Answered by the index that every GridFS has; the chunks of one file come one after the other.
         every = bucket.chunks.find({}, {"_id": 0, "files_id": 1, "n": 1})
-        waiting: list[Any] = []
         last = None
         for chunk in every.sort([("files_id", 1), ("n", 1)]).allow_disk_use(True):
-            if chunk["files_id"] == last:
-                continue
-            last = chunk["files_id"]
-            waiting.append(last)
-            if len(waiting) == batch:
-                yield waiting
-                waiting = []
-        if waiting:
-            yield waiting
+            if chunk["files_id"] != last:
+                last = chunk["files_id"]
+                yield last
 
 
 def _left(bucket: Bucket, ids: Sequence[Any], before: datetime) -> dict[str, int]:
@@ -194,40 +189,12 @@ def _left(bucket: Bucket, ids: Sequence[Any], before: datetime) -> dict[str, int
     return {name: size for name, size in sizes.items() if name not in young}
 
 
-def _ended(trash: Bucket, before: datetime, batch: int) -> Stream[list[Mapping[str, Any]]]:
-    """Documents of files that were put into the trash before a time, in batches."""
-    with driver_errors("files"):
-        wanted = {"uploadDate": {"$lt": before}}
-        query = trash.files.find(wanted, {"length": 1}, batch_size=batch)
-        waiting: list[Mapping[str, Any]] = []
-        for document in query:
-            waiting.append(document)
-            if len(waiting) == batch:
-                yield waiting
-                waiting = []
-        if waiting:
-            yield waiting
-
-
 def _wrong(document: Mapping[str, Any], chunks: Mapping[int, Sequence[int]]) -> Iterator[str]:
     length = decode_file_length(document)
     if length is None:
         yield "its document says no length"
         return
-    chunk = document.get("chunkSize") or CHUNK
-    expected = {number: [min(chunk, length - number * chunk)] for number in range(-(-length // chunk))}
-    if chunks == expected:
-        return
-    missing = len(expected.keys() - chunks.keys())
-    surplus = sum(map(len, chunks.values())) - len(expected.keys() & chunks.keys())
-    if missing:
-        yield (
-            f"{missing} of {len(expected)} chunks of its bytes are not there" if chunks else "it has no bytes"
-        )
-    if surplus:
-        yield f"chunks beyond its length of {length:,} bytes: {surplus}"
-    if not missing and not surplus:
-        yield f"it has {sum(map(sum, chunks.values())):,} bytes instead of {length:,}"
+    yield from wrong_pieces(length, document.get("chunkSize") or CHUNK, chunks, "chunks")
 
 
 def _is_ended(document: Mapping[str, Any], before: datetime) -> bool:

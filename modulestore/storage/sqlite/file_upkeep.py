@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from modulestore.errors import InvalidKey
 from modulestore.keys import parse_asset_key
-from modulestore.model.files import FileProblem, FilesChecked, Leftover
+from modulestore.model.files import FileProblem, FilesChecked, Leftover, wrong_pieces
 from modulestore.storage.sqlite.columns import milliseconds
 from modulestore.storage.sqlite.schema import SLICE
 
@@ -56,7 +56,9 @@ def check(
     return rows[-1].id, FilesChecked(len(rows), problems)
 
 
-def _wrong(connection: sqlite3.Connection, row: _Row, slices: Mapping[int, int], deep: bool) -> Iterator[str]:
+def _wrong(
+    connection: sqlite3.Connection, row: _Row, slices: Mapping[int, Sequence[int]], deep: bool
+) -> Iterator[str]:
     try:
         parse_asset_key(row.key)
     except InvalidKey as error:
@@ -64,19 +66,10 @@ def _wrong(connection: sqlite3.Connection, row: _Row, slices: Mapping[int, int],
     if row.length is None:
         yield "none of its bytes are there"
         return
-    expected = {number: min(SLICE, row.length - number * SLICE) for number in range(-(-row.length // SLICE))}
-    if slices == expected:
-        if deep:
-            yield from _other_bytes(connection, row)
-        return
-    missing = len(expected.keys() - slices.keys())
-    surplus = len(slices.keys() - expected.keys())
-    if missing:
-        yield f"{missing} of {len(expected)} slices of its bytes are not there"
-    if surplus:
-        yield f"slices beyond its length of {row.length:,} bytes: {surplus}"
-    if not missing and not surplus:
-        yield f"it has {sum(slices.values()):,} bytes instead of {row.length:,}"
+    wrong = list(wrong_pieces(row.length, SLICE, slices, "slices"))
+    yield from wrong
+    if deep and not wrong:
+        yield from _other_bytes(connection, row)
 
 
 def _other_bytes(connection: sqlite3.Connection, row: _Row) -> Iterator[str]:
@@ -91,13 +84,13 @@ def _other_bytes(connection: sqlite3.Connection, row: _Row) -> Iterator[str]:
         yield "the stored MD5 is not that of its bytes"
 
 
-def _slices(connection: sqlite3.Connection, blobs: Collection[int]) -> dict[int, dict[int, int]]:
+def _slices(connection: sqlite3.Connection, blobs: Collection[int]) -> dict[int, dict[int, list[int]]]:
     """Lengths of the slices of each blob by number; SQLite knows them without reading the bytes."""
-    found: dict[int, dict[int, int]] = {}
+    found: dict[int, dict[int, list[int]]] = {}
     for chunk in _chunks(list(blobs)):
         query = f"SELECT blob, number, length(data) FROM slices WHERE blob IN ({_marks(chunk)})"
         for blob, number, length in connection.execute(query, chunk):
-            found.setdefault(blob, {})[number] = length
+            found.setdefault(blob, {})[number] = [length]
     return found
 
 

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 import modulestore
 from modulestore.keys import CourseKey
-from tools.bench.cases import Call, Case, Job, Operation, Variant
+from tools.bench.cases import Call, Case, Job, Variant
 from tools.bench.places import Place
 from tools.bench.world import World
 
@@ -78,20 +78,13 @@ def cases(world: World) -> Iterator[Case]:
 
 
 def _case(place: Place, layout: str, url: str, size: int) -> Case:
+    store_url = url + ("&" if "?" in url else "?") + "format=1" if layout == "platform" else url
+    _put(store_url, size)
+    variants = [Variant("modulestore", place.name, Ours(store_url))]
     if layout == "platform":
-        url += ("&" if "?" in url else "?") + "format=1"
-    _put(url, size)
-    ours = Variant("modulestore", place.name, Ours(url))
-    variants = [ours]
-    if layout == "platform":
-        variants.append(Variant("platform path, files alone", place.name, _theirs(url)))
+        variants.append(Variant("platform path, files alone", place.name, Theirs(url)))
     data = f"{_FILES} files of {size / 1e6:g} MB, {place.name}, layout {layout}"
     return Case("rerun-files", data, variants, variants[-1], rounds=1)
-
-
-def _theirs(url: str) -> Operation:
-    # The driver does not know this option.
-    return Theirs(url.replace("&format=1", "").replace("?format=1", ""))
 
 
 def _put(url: str, size: int) -> None:
