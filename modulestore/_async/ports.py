@@ -428,8 +428,9 @@ class Backend(ABC):
 
     @abstractmethod
     async def is_empty(self) -> bool:
-        """Whether there is no index entry, structure or definition, nor a block of the older store. Creates
-        nothing.
+        """Whether there is no index entry, structure or definition, block of the older store or file in GridFS.
+
+        Creates nothing.
         """
 
     @abstractmethod

@@ -24,7 +24,7 @@ from modulestore._sync.mongo.layouts import LayoutFiles
 from modulestore._sync.ports import Files
 from modulestore._sync.preparing import FORMAT, WriteRules, prepare_write
 from modulestore._sync.waiting import race
-from modulestore.errors import Conflict, CorruptDocument, DocumentTooLarge, StorageUnavailable
+from modulestore.errors import Conflict, CorruptDocument, DocumentTooLarge, ReadOnlyStore, StorageUnavailable
 from modulestore.storage.mongo.blobs import CHUNK
 from modulestore.storage.mongo.file_versions import MOST_PAST
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
@@ -92,6 +92,17 @@ def test_a_platforms_database(mongodb_url: str, raw: Plain) -> None:
         put(backend)
         assert has_files(raw) == [THEIRS]
         assert backend.missing_indexes(()) == []
+
+
+def test_a_platforms_database_with_files_alone(mongodb_url: str, raw: Plain) -> None:
+    """They would not be seen any more if it became one of ours."""
+    raw["fs.files"].insert_one({"_id": "anything"})
+    with closing(open_mongo(mongodb_url)) as backend:
+        assert not backend.is_empty()
+        with pytest.raises(ReadOnlyStore, match="written by an Open edX platform"):
+            prepare_write(backend, -1, WriteRules())
+        put(backend)
+        assert has_files(raw) == [THEIRS]
 
 
 def test_an_older_database_of_ours(mongodb_url: str, raw: Plain) -> None:

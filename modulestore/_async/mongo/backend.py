@@ -32,6 +32,7 @@ from modulestore.storage.documents import MAX_DOCUMENT
 from modulestore.storage.mongo.blobs import BLOBS
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.storage.mongo.file_versions import FILES
+from modulestore.storage.mongo.files import BUCKET
 from modulestore.upkeep.steps import DatabaseIndex
 
 __all__ = ["DriverDatabase", "MongoBackend", "open_database", "open_mongo"]
@@ -135,9 +136,9 @@ class MongoBackend(Backend):
                 found = await self._collections.current(name).find_one({}, {"_id": 1})
             return found is not None
 
-        # A database that has nothing but the older store is a platform's too.
+        # A database that has nothing but the older store, or files in GridFS, is a platform's too.
         kinds = ("active_versions", "structures", "definitions")
-        names = (*(f"modulestore.{kind}" for kind in kinds), OLD_STORE)
+        names = (*(f"modulestore.{kind}" for kind in kinds), OLD_STORE, f"{BUCKET}.files")
         return not any(await gather(*(lambda name=name: has_some(name) for name in names)))
 
     async def create_indexes(self, indexes: Sequence[DatabaseIndex]) -> list[str]:

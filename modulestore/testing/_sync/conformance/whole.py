@@ -171,7 +171,6 @@ class WholeTests(SuiteBase):
     def test_what_makes_a_database_not_empty(self, backend: Backend) -> None:
         assert backend.is_empty()
         backend.records.put_if_absent("tag", "a", {})
-        backend.files.put(new_file(), io.BytesIO(b"x"))
         assert backend.is_empty()
         version = new_version_id()
         for port, document in (
