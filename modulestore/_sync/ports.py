@@ -429,7 +429,7 @@ class Backend(ABC):
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether there is no index entry, structure or definition, block of the older store or file in GridFS.
+        """Whether it has no index entry, structure, definition, block of the older store or file in GridFS.
 
         Creates nothing.
         """
