@@ -26,7 +26,7 @@ $(VENV)/.demo: $(VENV)/.base
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.base
-	@$(BIN)/python -m pip install -q -e '.[motor,opentelemetry,plot,origin,thumbnails]' --group test --group server --group check
+	@$(BIN)/python -m pip install -q -e '.[motor,opentelemetry,plot,origin,thumbnails,s3]' --group test --group server --group check
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.server_notes", "tests.servers", "tests.memcached_servers"]
+pytest_plugins = ["tests.server_notes", "tests.servers", "tests.memcached_servers", "tests.object_servers"]
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("stress", deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))

@@ -21,7 +21,7 @@ def say_nothing(message: str) -> None:
 
 def cache_folder() -> Path:
     """Where software that is unpacked stays: outside the checkout, so that a fresh clone has it already."""
-    if chosen := os.environ.get("MODULESTORE_CACHE"):
+    if chosen := os.environ.get("MODULESTORE_TEST_FOLDER"):
         return Path(chosen).absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modulestore"
 

@@ -42,7 +42,7 @@ def ensure_memcached(say: Say = say_nothing) -> Path:
                     say(f"unpacking memcached into {folder}")
                     _unpack(folder)
     except OSError as error:
-        hint = "Set MODULESTORE_CACHE to a folder that can be written."
+        hint = "Set MODULESTORE_TEST_FOLDER to a folder that can be written."
         raise ServerUnavailable(f"Nothing can be kept in {folder.parent}: {error}.", hint) from error
     return folder / "usr" / "bin" / "memcached"
 

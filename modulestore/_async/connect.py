@@ -17,6 +17,7 @@ from modulestore.formats.structures import Schema
 from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caches import open_cache
 from modulestore.storage.memory import MEMORY_BYTES
+from modulestore.storage.object_names import checked_place
 from modulestore.storage.observed_cache import ObservedCache
 from modulestore.storage.urls import shown_url
 
@@ -44,6 +45,7 @@ async def connect_async(
     memory: int = MEMORY_BYTES,
     cache: str | None = None,
     cache_key: str | bytes | None = None,
+    objects: str | None = None,
     observe: Observer | None = None,
 ) -> AsyncStore:
     """A store on the database of a URL. Never writes: a database is made at the first write.
@@ -62,15 +64,19 @@ async def connect_async(
             the cache may take. A cache that is down, slow or corrupt costs time, never an error.
         cache_key: a secret of all who share the cache; without it, who can write to the servers can put
             forged content before readers.
+        objects: where the bytes of new files go instead of into a MongoDB database whose files are stored
+            once: ``s3://bucket/folder``, ``file:///srv/objects``, or whatever fsspec has a file system for.
+            Files that are there are read without it; deleting what nobody needs takes it.
         observe: called with an event for every call of the database and the cache, every commit, and every
             read of versions (:mod:`modulestore.observing`).
 
     Raises:
-        InvalidURL: a URL names no store, or no cache.
+        InvalidURL: a URL names no store, no cache, or no place for objects; or a SQLite file is to have one.
         StoreNotFound: with ``must_exist``.
     """
     values = None if cache is None else open_cache(cache, cache_key)
-    backend, writes_allowed, schema = await _opened(url, must_exist)
+    place = None if objects is None else checked_place(objects)
+    backend, writes_allowed, schema = await _opened(url, must_exist, place)
     if observe is not None:
         observe = fan_out(observe)
         # Before the cache: what the cache answers is no call of the database.
@@ -83,14 +89,16 @@ async def connect_async(
     )
 
 
-async def _opened(url: str | DriverDatabase, must_exist: bool) -> _Opened:
+async def _opened(url: str | DriverDatabase, must_exist: bool, objects: str | None) -> _Opened:
     if not isinstance(url, str):
-        return _Opened(await open_database(url))
+        return _Opened(await open_database(url, objects))
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
+        if objects is not None:
+            raise InvalidURL("a SQLite store has its files in itself", hint="leave out the place for objects")
         return await _sqlite(url, must_exist)
     if scheme in ("mongodb", "mongodb+srv"):
-        return await _mongo(url)
+        return await _mongo(url, objects)
     raise InvalidURL(f"{shown_url(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
 
 
@@ -109,7 +117,7 @@ async def _sqlite(url: str, must_exist: bool) -> _Opened:
     return _Opened(await open_sqlite(path[1:], must_exist=must_exist), schema=schema)
 
 
-async def _mongo(url: str) -> _Opened:
+async def _mongo(url: str, objects: str | None) -> _Opened:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -121,7 +129,7 @@ async def _mongo(url: str) -> _Opened:
     schema = _new_schema(url, options)
     drivers = [(name, value) for name, value in options if name not in ("writes", "format")]
     plain = urlunsplit(parts._replace(query=urlencode(drivers, safe=":/,")))
-    return _Opened(await open_mongo(plain), "yes" in writes, schema)
+    return _Opened(await open_mongo(plain, objects), "yes" in writes, schema)
 
 
 def _new_schema(url: str, options: Sequence[tuple[str, str]]) -> Schema:

@@ -261,6 +261,21 @@ class Files(ABC):
             CorruptDocument: some of its bytes are missing.
         """
 
+    async def object_name(self, file: CourseFile) -> str | None:
+        """What the object that has the bytes of a file is called in the place of the store's objects; None if
+        they are not there.
+        """
+        return None
+
+    async def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        """A URL of an object storage by which anybody can get the bytes of a file for so long; None if they
+        are in none, or in one that makes no such URLs.
+
+        Args:
+            headers: what the answer should have, of which the storage does what it can.
+        """
+        return None
+
     async def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
         """The bytes of a file from ``start``, ``length`` of them at most, some pieces at a time.
 

@@ -277,6 +277,12 @@ class _Files(Files):
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return await self._around("files.fetch", lambda: self._inner.fetch(file, start, stop))
 
+    async def object_name(self, file: CourseFile) -> str | None:
+        return await self._around("files.object_name", lambda: self._inner.object_name(file))
+
+    async def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        return await self._around("files.signed_url", lambda: self._inner.signed_url(file, seconds, headers))
+
     def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
         return _each(self._around, "files.read", self._inner.read(key, start=start, length=length))
 

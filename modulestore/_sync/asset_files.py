@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from modulestore._sync.asset_base import AssetsBase, asset_not_found, find_file
@@ -75,6 +75,25 @@ class AssetFiles(AssetsBase):
             AssetNotFound: there is none.
         """
         return find_file(self._files, as_asset_key(key))
+
+    def object_name(self, file: CourseFile) -> str | None:
+        """What the bytes of a file are called below the place of the store's objects (see `connect`); None if
+        they are not there. One round trip.
+        """
+        return self._files.object_name(file)
+
+    def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        """A URL by which anybody can get the bytes of a file from an object storage for so long; None if they
+        are in none, or in one that makes no such URLs. One round trip.
+
+        Args:
+            headers: what the answer should have: S3 does ``Content-Type``, ``Content-Disposition`` and
+                ``Cache-Control``, others nothing.
+
+        Raises:
+            StorageError: there are no credentials to sign with.
+        """
+        return self._files.signed_url(file, seconds, headers)
 
     def open(self, key: object) -> OpenFile:
         """A file to be read: see `OpenFile`. One round trip now, and one or two for each MiB that is read.

@@ -18,6 +18,7 @@ from modulestore.formats.structures import Schema
 from modulestore.observing.hook import Observer, fan_out
 from modulestore.storage.caches import open_cache
 from modulestore.storage.memory import MEMORY_BYTES
+from modulestore.storage.object_names import checked_place
 from modulestore.storage.observed_cache import ObservedCache
 from modulestore.storage.urls import shown_url
 
@@ -45,6 +46,7 @@ def connect(
     memory: int = MEMORY_BYTES,
     cache: str | None = None,
     cache_key: str | bytes | None = None,
+    objects: str | None = None,
     observe: Observer | None = None,
 ) -> Store:
     """A store on the database of a URL. Never writes: a database is made at the first write.
@@ -63,15 +65,19 @@ def connect(
             the cache may take. A cache that is down, slow or corrupt costs time, never an error.
         cache_key: a secret of all who share the cache; without it, who can write to the servers can put
             forged content before readers.
+        objects: where the bytes of new files go instead of into a MongoDB database whose files are stored
+            once: ``s3://bucket/folder``, ``file:///srv/objects``, or whatever fsspec has a file system for.
+            Files that are there are read without it; deleting what nobody needs takes it.
         observe: called with an event for every call of the database and the cache, every commit, and every
             read of versions (:mod:`modulestore.observing`).
 
     Raises:
-        InvalidURL: a URL names no store, or no cache.
+        InvalidURL: a URL names no store, no cache, or no place for objects; or a SQLite file is to have one.
         StoreNotFound: with ``must_exist``.
     """
     values = None if cache is None else open_cache(cache, cache_key)
-    backend, writes_allowed, schema = _opened(url, must_exist)
+    place = None if objects is None else checked_place(objects)
+    backend, writes_allowed, schema = _opened(url, must_exist, place)
     if observe is not None:
         observe = fan_out(observe)
         # Before the cache: what the cache answers is no call of the database.
@@ -84,14 +90,16 @@ def connect(
     )
 
 
-def _opened(url: str | DriverDatabase, must_exist: bool) -> _Opened:
+def _opened(url: str | DriverDatabase, must_exist: bool, objects: str | None) -> _Opened:
     if not isinstance(url, str):
-        return _Opened(open_database(url))
+        return _Opened(open_database(url, objects))
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
+        if objects is not None:
+            raise InvalidURL("a SQLite store has its files in itself", hint="leave out the place for objects")
         return _sqlite(url, must_exist)
     if scheme in ("mongodb", "mongodb+srv"):
-        return _mongo(url)
+        return _mongo(url, objects)
     raise InvalidURL(f"{shown_url(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
 
 
@@ -110,7 +118,7 @@ def _sqlite(url: str, must_exist: bool) -> _Opened:
     return _Opened(open_sqlite(path[1:], must_exist=must_exist), schema=schema)
 
 
-def _mongo(url: str) -> _Opened:
+def _mongo(url: str, objects: str | None) -> _Opened:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -122,7 +130,7 @@ def _mongo(url: str) -> _Opened:
     schema = _new_schema(url, options)
     drivers = [(name, value) for name, value in options if name not in ("writes", "format")]
     plain = urlunsplit(parts._replace(query=urlencode(drivers, safe=":/,")))
-    return _Opened(open_mongo(plain), "yes" in writes, schema)
+    return _Opened(open_mongo(plain, objects), "yes" in writes, schema)
 
 
 def _new_schema(url: str, options: Sequence[tuple[str, str]]) -> Schema:

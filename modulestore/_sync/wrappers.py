@@ -278,6 +278,12 @@ class _Files(Files):
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return self._around("files.fetch", lambda: self._inner.fetch(file, start, stop))
 
+    def object_name(self, file: CourseFile) -> str | None:
+        return self._around("files.object_name", lambda: self._inner.object_name(file))
+
+    def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        return self._around("files.signed_url", lambda: self._inner.signed_url(file, seconds, headers))
+
     def read(self, key: AssetKey, *, start: int = 0, length: int | None = None) -> Stream[bytes]:
         return _each(self._around, "files.read", self._inner.read(key, start=start, length=length))
 

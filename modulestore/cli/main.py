@@ -28,7 +28,7 @@ from modulestore.cli import (
 )
 from modulestore.cli.failures import exit_code, report_failure
 from modulestore.cli.ordered import OrderedCommand
-from modulestore.cli.settings import CACHE_VARIABLE, DEFAULT_URL, URL_VARIABLE, Settings
+from modulestore.cli.settings import CACHE_VARIABLE, DEFAULT_URL, OBJECTS_VARIABLE, URL_VARIABLE, Settings
 from modulestore.errors import ModuleStoreError
 
 __all__ = ["app", "main"]
@@ -57,9 +57,18 @@ def _settings(
             help="The memcached servers before it, if there are any: what is changed is taken out of them.",
         ),
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            envvar=OBJECTS_VARIABLE,
+            metavar="URL",
+            help="Where the bytes of new files go instead of into MongoDB, as s3://bucket/folder.",
+        ),
+    ] = None,
 ) -> None:
     context.obj.url = store
     context.obj.cache = cache or None
+    context.obj.objects = objects or None
 
 
 app.command("create")(catalog.create)

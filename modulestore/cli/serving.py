@@ -31,6 +31,21 @@ def serve(
             help="How long caches may keep a file that was asked for without its digest.",
         ),
     ] = 300,
+    accel_prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Let a web server in front send files that lie in an object storage: where it has them.",
+        ),
+    ] = None,
+    redirect_seconds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Send clients to the object storage for such files, with URLs that are good for so long.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Serve the files of courses over HTTP, as the origin of a CDN or behind a web server.
@@ -55,12 +70,19 @@ def serve(
     address = address_of(listening)
 
     async def main(serve: Serve) -> None:
-        async with await connect_async(settings.url, must_exist=True) as store:
+        async with await connect_async(settings.url, must_exist=True, objects=settings.objects) as store:
             if json:
                 print(json_text.dumps({"url": address}), flush=True)
             else:
                 print(f"listening on {address}", flush=True)
-            await serve(origin(store.assets, max_age=cdn_age))
+            await serve(
+                origin(
+                    store.assets,
+                    max_age=cdn_age,
+                    accel_prefix=accel_prefix,
+                    redirect_seconds=redirect_seconds,
+                )
+            )
 
     log_to(logging.StreamHandler(sys.stderr))
     with listening:

@@ -17,6 +17,7 @@ from modulestore.keys import ContextKey, UsageKey, as_usage_key
 __all__ = [
     "CACHE_VARIABLE",
     "DEFAULT_URL",
+    "OBJECTS_VARIABLE",
     "URL_VARIABLE",
     "Author",
     "Json",
@@ -32,6 +33,7 @@ __all__ = [
 
 URL_VARIABLE = "MODULESTORE_URL"
 CACHE_VARIABLE = "MODULESTORE_CACHE"
+OBJECTS_VARIABLE = "MODULESTORE_OBJECTS"
 DEFAULT_URL = "sqlite:///modulestore.db"
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of a course or library.")]
@@ -49,6 +51,7 @@ class Settings:
 
     url: str = DEFAULT_URL
     cache: str | None = None
+    objects: str | None = None
 
     @property
     def command(self) -> str:
@@ -58,13 +61,15 @@ class Settings:
             words += ["--store", shlex.quote(self.url)]
         if self.cache != (os.environ.get(CACHE_VARIABLE) or None):
             words += ["--cache", shlex.quote(self.cache or "")]
+        if self.objects != (os.environ.get(OBJECTS_VARIABLE) or None):
+            words += ["--objects", shlex.quote(self.objects or "")]
         return " ".join(words)
 
 
 def open_store(context: typer.Context, *, must_exist: bool = False) -> Store:
     """The store of ``--store``; a command that only looks does not take a missing file for an empty store."""
     settings: Settings = context.obj
-    return connect(settings.url, must_exist=must_exist, cache=settings.cache)
+    return connect(settings.url, must_exist=must_exist, cache=settings.cache, objects=settings.objects)
 
 
 def as_author(text: str) -> int | str:

@@ -56,7 +56,7 @@ class SentByStorage:
 
     async def answer(self, file: CourseFile, method: str, headers: Mapping[str, str]) -> Answer | None:
         """A redirection that nobody keeps. Such URLs are good for GET alone."""
-        url = await self._source.signed_url(file, self._seconds) if method == "GET" else None
+        url = await self._source.signed_url(file, self._seconds, headers) if method == "GET" else None
         if url is None:
             return None
         access = access_headers(file) | NEVER_STORED

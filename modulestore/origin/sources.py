@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from modulestore.keys import AssetKey
@@ -34,5 +35,7 @@ class ObjectSource(Source, Protocol):
     async def object_name(self, file: CourseFile, /) -> str | None:
         """What its bytes are called in the object storage; None if they are not there."""
 
-    async def signed_url(self, file: CourseFile, seconds: int, /) -> str | None:
-        """A URL that gives its bytes to whoever has it, so long; None if they are not there."""
+    async def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str], /) -> str | None:
+        """A URL that gives its bytes to whoever has it, so long, with these headers where the storage can do
+        that; None if they are not there.
+        """

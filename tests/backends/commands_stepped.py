@@ -1,7 +1,8 @@
-"""Commands to a MongoDB server, one at a time: who goes on is chosen by the test, or a process dies there.
+"""Commands to a MongoDB server and to an object storage, one at a time: who goes on is chosen by the test, or
+a process dies there.
 
-Every method of a collection that sends a command stops before it does. Each of those who are stepped has a
-thread of its own, and all but one of them stand still.
+Every method that sends a command stops before it does. Each of those who are stepped has a thread of its own,
+and all but one of them stand still.
 """
 
 from __future__ import annotations
@@ -15,12 +16,28 @@ import pytest
 from pymongo.errors import AutoReconnect
 from pymongo.synchronous.collection import Collection
 
+from modulestore.errors import StorageUnavailable
+from modulestore.storage.objects import ObjectStorage
 from modulestore.testing.crash import Crash
 
 __all__ = ["Faults", "every_order", "faults", "run_stepped"]
 
-READS = ("find", "find_one", "aggregate")
-WRITES = ("bulk_write", "delete_many", "find_one_and_delete", "insert_many", "update_many", "update_one")
+READS = {Collection: ("find", "find_one", "aggregate"), ObjectStorage: ("read", "size", "names")}
+WRITES = {
+    Collection: (
+        "bulk_write",
+        "delete_many",
+        "find_one_and_delete",
+        "insert_many",
+        "update_many",
+        "update_one",
+    ),
+    ObjectStorage: ("write", "delete"),
+}
+NO_REPLY: dict[type, Callable[[], Exception]] = {
+    Collection: lambda: AutoReconnect("no reply"),
+    ObjectStorage: lambda: StorageUnavailable("no reply"),
+}
 
 
 class _Actor(threading.Thread):
@@ -59,8 +76,9 @@ def run_stepped(doings: Sequence[Callable[[], object]], choose: Callable[[int], 
     for actor in actors:
         actor.start()
     with pytest.MonkeyPatch.context() as patch:
-        for name in (*READS, *WRITES):
-            patch.setattr(Collection, name, _stopping(getattr(Collection, name)))
+        for owner in WRITES:
+            for name in (*READS[owner], *WRITES[owner]):
+                patch.setattr(owner, name, _stopping(getattr(owner, name)))
         while waiting := [actor for actor in actors if not actor.done]:
             waiting[choose(len(waiting)) if len(waiting) > 1 else 0].go_on()
             yield [actor.outcome for actor in actors]
@@ -116,11 +134,14 @@ class Faults:
         """Fail no more."""
         self._at, self._dead = 0, False
 
-    def around(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def around(self, owner: type, name: str) -> Callable[..., Any]:
+        """A method that fails when it is told to."""
+        method: Callable[..., Any] = getattr(owner, name)
+
         def failing(*args: Any, **kwargs: Any) -> Any:
             if self._dead:
                 raise Crash
-            if name in READS:
+            if name in READS[owner]:
                 return method(*args, **kwargs)
             self.writes.append(name)
             if len(self.writes) != self._at:
@@ -128,7 +149,7 @@ class Faults:
             if self._after:
                 method(*args, **kwargs)
             self._dead = self._dies
-            raise Crash if self._dies else AutoReconnect("no reply")
+            raise Crash if self._dies else NO_REPLY[owner]()
 
         return failing
 
@@ -138,6 +159,7 @@ def faults() -> Iterator[Faults]:
     """All commands of this process fail as they are told to."""
     told = Faults()
     with pytest.MonkeyPatch.context() as patch:
-        for name in (*READS, *WRITES):
-            patch.setattr(Collection, name, told.around(name, getattr(Collection, name)))
+        for owner in WRITES:
+            for name in (*READS[owner], *WRITES[owner]):
+                patch.setattr(owner, name, told.around(owner, name))
         yield told

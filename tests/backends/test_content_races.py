@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from bson.codec_options import CodecOptions
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -30,7 +31,7 @@ from modulestore.errors import StorageUnavailable
 from modulestore.keys import CourseKey
 from modulestore.model.files import CourseFile
 from modulestore.storage.content import Content
-from modulestore.storage.mongo.blobs import CHUNK
+from modulestore.storage.mongo.blobs import CHUNK, UploadId, upload_of
 from modulestore.testing.crash import Crash
 from modulestore.testing.samples import new_file, random_bytes
 from tests.backends.commands_stepped import every_order, faults, run_stepped
@@ -46,17 +47,24 @@ Plain = Database[dict[str, Any]]
 
 
 class Scene:
-    """A database that can be had as it was as often as one likes, and some who work on it."""
+    """A database that can be had as it was as often as one likes, and some who work on it.
 
-    def __init__(self, url: str, stack: ExitStack) -> None:
+    Its bytes are in the database, or ``objects`` say where: in the memory of this process.
+    """
+
+    def __init__(self, url: str, stack: ExitStack, objects: str | None = None) -> None:
         client: MongoClient[dict[str, Any]] = stack.enter_context(MongoClient(url))
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
         self.raw = client.get_default_database().with_options(codec_options=options)
-        self.backends: list[Backend] = [stack.enter_context(closing(open_mongo(url))) for _ in range(3)]
+        self.backends: list[Backend] = [
+            stack.enter_context(closing(open_mongo(url, objects))) for _ in range(3)
+        ]
         prepare_write(self.backends[0], -1, WriteRules())
         for backend in self.backends:
             backend.files.get(A.key)  # all of them know the layout
         self._image: Mapping[str, Sequence[dict[str, Any]]] = {}
+        self._objects: Mapping[str, MemoryFile] = {}
+        MemoryFileSystem.store.clear()
 
     def files(self, number: int = 0) -> Files:
         """Those of one who works."""
@@ -65,6 +73,7 @@ class Scene:
     def keep(self) -> None:
         """Remember it as it is now."""
         self._image = {name: self.raw[name].find().to_list() for name in COLLECTIONS}
+        self._objects = dict(MemoryFileSystem.store)
 
     def reset(self) -> None:
         """As it was."""
@@ -72,14 +81,21 @@ class Scene:
             self.raw[name].delete_many({})
             if documents:
                 self.raw[name].insert_many(documents)
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.store.update(self._objects)
+
+    def uploads(self) -> dict[UploadId, bytes]:
+        """All that was sent."""
+        sent: dict[UploadId, bytes] = {}
+        for chunk in self.raw["modulestore.blob_chunks"].find().sort("_id"):
+            upload = upload_of(chunk["_id"])
+            sent[upload] = bytes(sent.get(upload, b"")) + chunk["data"]
+        return sent | {f"memory:/{path}": file.getvalue() for path, file in MemoryFileSystem.store.items()}
 
     def expect_whole(self) -> None:
         """Everything that a name stands for or has stood for has its bytes."""
         blobs = {bytes(blob["_id"]): blob for blob in self.raw["modulestore.blobs"].find()}
-        chunks: dict[bytes, bytes] = {}
-        for chunk in self.raw["modulestore.blob_chunks"].find().sort("_id"):
-            upload = bytes(chunk["_id"])[:12]
-            chunks[upload] = chunks.get(upload, b"") + chunk["data"]
+        uploads = self.uploads()
         for document in self.raw["modulestore.files"].find():
             current = [] if document["current"] is None else [document["current"]]
             for version in (*current, *document["history"]):
@@ -88,7 +104,7 @@ class Scene:
                 blob = blobs.get(digest)
                 assert blob is not None, f"the bytes of {document['_id']} are gone"
                 assert blob["upload"] is not None, f"the bytes of {document['_id']} are not there yet"
-                data = chunks.get(blob["upload"].binary, b"")
+                data = uploads.get(blob["upload"], b"")
                 assert hashlib.sha256(data).digest() == digest, f"{document['_id']} has other bytes"
                 assert version["length"] == len(data)
 
@@ -97,6 +113,13 @@ class Scene:
 def scene(mongodb_url: str) -> Iterator[Scene]:
     with ExitStack() as stack:
         yield Scene(mongodb_url, stack)
+
+
+@pytest.fixture
+def object_scene(mongodb_url: str) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        yield Scene(mongodb_url, stack, "memory://races")
+        MemoryFileSystem.store.clear()
 
 
 def put(files: Files, file: CourseFile, data: bytes) -> CourseFile:
@@ -223,6 +246,15 @@ class Race:
 @pytest.mark.parametrize("what", EVERY)
 def test_a_pruner_and_a_writer_who_overtake_each_other(scene: Scene, what: str) -> None:
     """One of them stops once, wherever it can, and the other does all of its work."""
+    expect_nothing_lost(scene, what)
+
+
+@pytest.mark.parametrize("what", EVERY if IS_STRESS else ["put of bytes that were half sent", "put of many"])
+def test_the_same_with_objects(object_scene: Scene, what: str) -> None:
+    expect_nothing_lost(object_scene, what)
+
+
+def expect_nothing_lost(scene: Scene, what: str) -> None:
     race = Race(scene, what)
     for first in (0, 1):
         for other in (race.delete, prune):
@@ -288,8 +320,8 @@ def test_no_pruner_deletes_by_the_mark_of_another(scene: Scene, monkeypatch: pyt
 
 def test_an_upload_that_is_given_up_is_sent_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it has been sent when a pruner takes it for one that broke off."""
-    blobs = scene.files(0)._content._blobs  # type: ignore[attr-defined]
-    send = blobs._send
+    uploads = scene.files(0)._content._blobs._uploads  # type: ignore[attr-defined]
+    send = uploads.send
     given_up: list[str] = []
 
     def send_and_be_pruned(contents: Mapping[ObjectId, Content]) -> None:
@@ -298,7 +330,7 @@ def test_an_upload_that_is_given_up_is_sent_again(scene: Scene, monkeypatch: pyt
             given_up.extend(f"upload {upload}" for upload in contents)
             assert scene.files(1).delete_leftovers(given_up, LATE) == len(OLD)
 
-    monkeypatch.setattr(blobs, "_send", send_and_be_pruned)
+    monkeypatch.setattr(uploads, "send", send_and_be_pruned)
     stored = put(scene.files(0), A, OLD)
     scene.expect_whole()
     assert read(scene.files(2), stored) == OLD
@@ -332,6 +364,19 @@ INTERRUPTED: Mapping[str, tuple[Before, Doing]] = {
 @pytest.mark.parametrize("what", INTERRUPTED)
 def test_every_write(scene: Scene, what: str, after: bool, dies: bool) -> None:
     """At any of them: what was there is there, or what was to come, whole; and it can be done again."""
+    expect_sound(scene, what, after=after, dies=dies)
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["dies", "no reply"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "what", INTERRUPTED if IS_STRESS else ["put of bytes that were half sent", "replace"]
+)
+def test_every_write_with_objects(object_scene: Scene, what: str, after: bool, dies: bool) -> None:
+    expect_sound(object_scene, what, after=after, dies=dies)
+
+
+def expect_sound(scene: Scene, what: str, *, after: bool, dies: bool) -> None:
     before, doing = INTERRUPTED[what]
     file = before(scene)
     scene.keep()
@@ -365,6 +410,16 @@ def test_every_write(scene: Scene, what: str, after: bool, dies: bool) -> None:
 @pytest.mark.parametrize("dies", [True, False], ids=["dies", "no reply"])
 @pytest.mark.parametrize("before", [in_the_trash, replaced, half_sent])
 def test_every_write_of_a_pruner(scene: Scene, before: Before, after: bool, dies: bool) -> None:
+    expect_pruning_sound(scene, before, after=after, dies=dies)
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["dies", "no reply"])
+@pytest.mark.parametrize("before", [in_the_trash, half_sent])
+def test_every_write_of_a_pruner_of_objects(object_scene: Scene, before: Before, dies: bool) -> None:
+    expect_pruning_sound(object_scene, before, after=True, dies=dies)
+
+
+def expect_pruning_sound(scene: Scene, before: Before, *, after: bool, dies: bool) -> None:
     before(scene)
     put(scene.files(), new_file("kept.bin"), b"kept")
     scene.keep()
@@ -403,8 +458,7 @@ def expect_pruned(scene: Scene, expected: Mapping[str, str]) -> None:
     blobs = scene.raw["modulestore.blobs"].find().to_list()
     assert {bytes(blob["_id"]).hex() for blob in blobs} == set(expected.values())
     assert all(blob["uploading"] == [] for blob in blobs)
-    chunks = {bytes(chunk["_id"])[:12] for chunk in scene.raw["modulestore.blob_chunks"].find({}, {"_id": 1})}
-    assert chunks == {blob["upload"].binary for blob in blobs}
+    assert scene.uploads().keys() == {blob["upload"] for blob in blobs}
     documents = scene.raw["modulestore.files"].find().to_list()
     assert {document["_id"] for document in documents} == expected.keys(), documents
     problems = [problem for checked in files.problems(deep=True) for problem in checked.problems]

@@ -47,7 +47,7 @@ def test_no_server_is_said_loudly(tmp_path: Path, processes: tuple[str, ...], re
     }
     variables |= {
         "PATH": str(tmp_path),  # on which there is neither a mongod nor anything to build the stand-in with
-        "MODULESTORE_CACHE": str(tmp_path / "cache"),
+        "MODULESTORE_TEST_FOLDER": str(tmp_path / "cache"),
         "MODULESTORE_TEST_REQUIRE_SERVERS": required,
         "PYTHONPATH": str(REPOSITORY),
     }

@@ -48,7 +48,7 @@ def _unpacked(package: str, say: Say) -> Path:
                 say(f"unpacking {package} into {folder}")
                 _unpack(package, folder)
     except OSError as error:
-        hint = "Set MODULESTORE_CACHE to a folder that can be written."
+        hint = "Set MODULESTORE_TEST_FOLDER to a folder that can be written."
         raise ServerUnavailable(f"Nothing can be kept in {folder.parent}: {error}.", hint) from error
     return folder
 

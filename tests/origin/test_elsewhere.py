@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -26,9 +27,10 @@ class Objects(Imagined):
         """Its name."""
         return f"blobs/{file.sha256} é" if self.there else None
 
-    async def signed_url(self, file: CourseFile, seconds: int, /) -> str | None:
+    async def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str], /) -> str | None:
         """Its URL."""
-        return f"https://storage.example/{file.sha256}?for={seconds}" if self.there else None
+        url = f"https://storage.example/{file.sha256}?for={seconds}&type={headers['Content-Type']}"
+        return url if self.there else None
 
 
 async def authorise(request: Request, file: CourseFile) -> bool:
@@ -66,7 +68,9 @@ def test_the_storage_sends_it() -> None:
     with running(origin(source, authorise=authorise, redirect_seconds=60)) as server:
         reply = fetch(server.port, path)
         assert reply.status == 307
-        assert reply.headers["location"] == f"https://storage.example/{source.file.sha256}?for=60"
+        assert (
+            reply.headers["location"] == f"https://storage.example/{source.file.sha256}?for=60&type=video/mp4"
+        )
         assert reply.headers["cache-control"] == "no-store", "the place is good for a minute, not for a year"
         assert reply.headers["access-control-allow-origin"] == "*"
         assert fetch(server.port, path, "HEAD").headers["content-length"] == str(MB)

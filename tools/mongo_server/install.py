@@ -59,7 +59,7 @@ def ensure_root(say: Say = say_nothing) -> Path:
                 if not root.exists():  # another process may have built it while this one waited
                     _build(root, say)
     except OSError as error:
-        hint = "Set MODULESTORE_CACHE to a folder that can be written."
+        hint = "Set MODULESTORE_TEST_FOLDER to a folder that can be written."
         raise ServerUnavailable(f"Nothing can be kept in {root.parent}: {error}.", hint) from error
     return root
 

@@ -1,9 +1,10 @@
 """What no file needs any more in the layout *content*, and how it goes while others write.
 
 Bytes are deleted in four steps: they are *condemned* by a mark of this call alone; it is asked which of them
-some name refers to; the document of the digest goes, if it still has the mark; then its chunks. Whoever needs
-bytes announces so, and then takes the mark away. Whichever comes first, one of the two sees the other: see
-docs/decisions/0026-files-once.md. Times say what is left over; that nothing is lost does not depend on them.
+some name refers to; the document of the digest goes, if it still has the mark; then its chunks or object.
+Whoever needs bytes announces so, and then takes the mark away. Whichever comes first, one of the two sees
+the other: see docs/decisions/0026-files-once.md. Times say what is left over; that nothing is lost does not
+depend on them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from bson import ObjectId
 
 from modulestore._async.mongo.batches import in_batches
 from modulestore._async.mongo.collections import Collections
+from modulestore._async.mongo.mixed_uploads import MixedUploads
 from modulestore._async.waiting import Stream, closing
 from modulestore.model.files import Leftover
 from modulestore.storage.mongo.blobs import (
     BLOBS,
-    CHUNKS,
+    UploadId,
+    begun_on,
     condemnation,
     giving_up,
     naming,
-    of_upload,
     pardon,
-    upload_of,
 )
 from modulestore.storage.mongo.content_leftovers import (
     Reference,
@@ -53,16 +54,15 @@ _REFERENCES: Final[Mapping[str, int]] = {
     "pending.version.sha256": 1,
 }
 _LENGTH: Final[Mapping[str, int]] = {"length": 1, "upload": 1}
-_SIZE: Final[Mapping[str, Any]] = {"$binarySize": "$data"}
 
 
 class ContentPruning:
     """Finds and removes leftovers."""
 
-    def __init__(self, collections: Collections) -> None:
+    def __init__(self, collections: Collections, uploads: MixedUploads) -> None:
         self._files = collections.latest(FILES)
         self._blobs = collections.latest(BLOBS)
-        self._chunks = collections.latest(CHUNKS)
+        self._uploads = uploads
 
     async def leftovers(self, before: datetime, *, batch: int) -> Stream[Sequence[Leftover]]:
         """What nobody has needed since a time: versions, then bytes, then uploads, about so many at a time.
@@ -126,38 +126,33 @@ class ContentPruning:
 
     async def _uploads_given_up(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
         """Uploads that were registered, and neither completed nor taken back."""
-        waiting: list[ObjectId] = []
+        waiting: list[UploadId] = []
         with driver_errors("files"):
             async for document in self._blobs.find({"uploading.on": {"$lt": before}}, {"uploading": 1}):
                 waiting += [one["upload"] for one in document["uploading"] if one["on"] < before]
                 if len(waiting) >= batch:
-                    yield [upload_leftover(one, await self._size(one)) for one in waiting]
+                    yield [upload_leftover(one, await self._uploads.size(one)) for one in waiting]
                     waiting = []
-            yield [upload_leftover(one, await self._size(one)) for one in waiting]
+            yield [upload_leftover(one, await self._uploads.size(one)) for one in waiting]
 
     async def _uploads_unnamed(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
-        """Chunks of uploads that no document names. What was named once and is not now never will be."""
-        waiting: list[ObjectId] = []
-        last = None
-        with driver_errors("files"):
-            async for chunk in self._chunks.find({}, {"_id": 1}).sort("_id"):
-                upload = upload_of(chunk["_id"])
-                if upload == last or upload.generation_time >= before:
-                    continue
-                last = upload
-                waiting.append(upload)
-                if len(waiting) == batch:
-                    yield await self._without_named(waiting)
-                    waiting = []
-            yield await self._without_named(waiting)
+        """Chunks and objects that no document names. What was named once and is not now never will be."""
+        async with (
+            closing(self._old_uploads(before)) as uploads,
+            closing(in_batches(uploads, batch)) as batches,
+        ):
+            async for some in batches:
+                yield await self._without_named(some)
 
-    async def _without_named(self, uploads: Sequence[ObjectId]) -> list[Leftover]:
+    async def _old_uploads(self, before: datetime) -> Stream[UploadId]:
+        async with closing(self._uploads.every()) as every:
+            async for upload in every:
+                if begun_on(upload) < before:
+                    yield upload
+
+    async def _without_named(self, uploads: Sequence[UploadId]) -> list[Leftover]:
         named = await self._named(uploads)
-        return [upload_leftover(one, await self._size(one)) for one in uploads if one not in named]
-
-    async def _size(self, upload: ObjectId) -> int:
-        """Bytes of the chunks of an upload."""
-        return sum([chunk["size"] async for chunk in self._chunks.find(of_upload(upload), {"size": _SIZE})])
+        return [upload_leftover(one, await self._uploads.size(one)) for one in uploads if one not in named]
 
     async def _used(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those that a name refers to. One round trip."""
@@ -165,7 +160,7 @@ class ContentPruning:
         query = self._files.find({"blobs": {"$in": list(wanted)}}, {"_id": 0, "blobs": 1})
         return {digest async for document in query for digest in document["blobs"]} & wanted
 
-    async def _named(self, uploads: Iterable[ObjectId]) -> set[ObjectId]:
+    async def _named(self, uploads: Iterable[UploadId]) -> set[UploadId]:
         """Those that bytes consist of, or that are registered. One round trip."""
         found = await self._blobs.find(naming(uploads), {"upload": 1, "uploading.upload": 1}).to_list()
         registered = {one["upload"] for document in found for one in document["uploading"]}
@@ -199,18 +194,18 @@ class ContentPruning:
         for digest in digests - used:
             gone = await self._blobs.find_one_and_delete({"_id": digest, "condemned": mark})
             if gone is not None and gone["upload"] is not None:
-                await self._chunks.delete_many(of_upload(gone["upload"]))
+                await self._uploads.delete([gone["upload"]])
                 freed += _length(gone)
         return freed
 
-    async def _delete_uploads(self, uploads: Collection[ObjectId], before: datetime) -> int:
+    async def _delete_uploads(self, uploads: Collection[UploadId], before: datetime) -> int:
         """Give up uploads and remove what was sent of them, unless they are completed; bytes of that."""
-        old = [one for one in uploads if one.generation_time < before]
+        old = [one for one in uploads if begun_on(one) < before]
         await self._blobs.update_many({"uploading.upload": {"$in": old}}, giving_up(old, before))
         freed = 0
         for upload in set(old) - await self._named(old):
-            freed += await self._size(upload)
-            await self._chunks.delete_many(of_upload(upload))
+            freed += await self._uploads.size(upload)
+            await self._uploads.delete([upload])
         return freed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ from modulestore._async.mongo.files import MongoFiles
 from modulestore._async.ports import Backend, Files
 from modulestore._async.preparing import FORMAT, file_layout
 from modulestore._async.waiting import Stream, closing
+from modulestore.errors import InvalidURL
 from modulestore.keys import AssetKey, ContextKey
 from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
 
@@ -22,12 +23,18 @@ class LayoutFiles(Files):
 
     Asks for that record once: one round trip, and for a platform's database, which has none, some more. As
     long as a database is empty, and may become either, it asks each time.
+
+    Args:
+        has_objects: there is a place for objects, which only the layout *content* can have.
     """
 
-    def __init__(self, backend: Backend, platform: MongoFiles, content: ContentFiles) -> None:
+    def __init__(
+        self, backend: Backend, platform: MongoFiles, content: ContentFiles, *, has_objects: bool
+    ) -> None:
         self._backend = backend
         self._platform = platform
         self._content = content
+        self._has_objects = has_objects
         self._known: Files | None = None
 
     async def get(self, key: AssetKey) -> CourseFile | None:
@@ -50,6 +57,12 @@ class LayoutFiles(Files):
 
     async def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return await (await self._files()).fetch(file, start, stop)
+
+    async def object_name(self, file: CourseFile) -> str | None:
+        return await (await self._files()).object_name(file)
+
+    async def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        return await (await self._files()).signed_url(file, seconds, headers)
 
     async def delete(self, key: AssetKey) -> bool:
         return await (await self._files()).delete(key)
@@ -98,5 +111,11 @@ class LayoutFiles(Files):
                 return self._platform  # where there is nothing either
             # Whoever prepares a database writes the record before all else: only now is it certain.
             record = await self._backend.records.get(*FORMAT)
-        self._known = self._content if file_layout(record) == "content" else self._platform
+        layout = file_layout(record)
+        if layout == "platform" and self._has_objects:
+            raise InvalidURL(
+                "the files of this database are in GridFS, and cannot be in an object storage",
+                hint="open the store without a place for objects",
+            )
+        self._known = self._content if layout == "content" else self._platform
         return self._known

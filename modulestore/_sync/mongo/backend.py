@@ -18,6 +18,7 @@ from modulestore._sync.mongo.documents import MongoDefinitions, MongoStructures
 from modulestore._sync.mongo.files import MongoFiles
 from modulestore._sync.mongo.index import MongoIndex
 from modulestore._sync.mongo.layouts import LayoutFiles
+from modulestore._sync.mongo.object_uploads import ObjectUploads
 from modulestore._sync.mongo.old_store import OLD_STORE, MongoOldStore
 from modulestore._sync.mongo.records import MongoRecords
 from modulestore._sync.mongo.transactions import (
@@ -45,11 +46,14 @@ _DATABASE = "edxapp"
 _PATIENCE = 5000  # milliseconds until a server that does not answer counts as down
 
 
-def open_mongo(url: str) -> MongoBackend:
+def open_mongo(url: str, objects: str | None = None) -> MongoBackend:
     """The store in the database of a ``mongodb://`` or ``mongodb+srv://`` URL; ``edxapp`` if it names none.
 
     Writes nothing. A server that cannot be reached is given up after 5 seconds, unless the URL has a
     ``serverSelectionTimeoutMS`` or ``timeoutMS``.
+
+    Args:
+        objects: where the bytes of new files are kept, if not in the database: `checked_place`.
 
     Raises:
         InvalidURL: the driver cannot use it.
@@ -60,21 +64,24 @@ def open_mongo(url: str) -> MongoBackend:
         try:
             collections = Collections(client.get_default_database(_DATABASE))
             hello = client.admin.command("hello")
-            return MongoBackend(collections, hello, _transactions(client, hello), client)
+            return MongoBackend(collections, hello, _transactions(client, hello), client, objects)
         except BaseException:
             client.close()
             raise
 
 
-def open_database(database: DriverDatabase) -> MongoBackend:
+def open_database(database: DriverDatabase, objects: str | None = None) -> MongoBackend:
     """The store in a database of the caller's own client, which :meth:`MongoBackend.close` leaves open.
+
+    Args:
+        objects: as of `open_mongo`.
 
     Raises:
         StorageUnavailable: the server cannot be reached.
     """
     with driver_errors():
         hello = database.client.admin.command("hello")
-    return MongoBackend(Collections(database), hello, _transactions(database.client, hello))
+    return MongoBackend(Collections(database), hello, _transactions(database.client, hello), objects=objects)
 
 
 def _client(url: str) -> MongoClient[dict[str, Any]]:
@@ -104,6 +111,7 @@ class MongoBackend(Backend):
         hello: what the server says of itself.
         transactions: how several writes are done as one.
         client: closed with the backend, if it is given.
+        objects: where the bytes of new files are kept, if not in the database.
     """
 
     def __init__(
@@ -112,6 +120,7 @@ class MongoBackend(Backend):
         hello: Mapping[str, Any],
         transactions: Transactions,
         client: MongoClient[dict[str, Any]] | None = None,
+        objects: str | None = None,
     ) -> None:
         self._collections = collections
         self._client = client
@@ -122,7 +131,10 @@ class MongoBackend(Backend):
         self.records = MongoRecords(collections)
         self.old_store = MongoOldStore(collections)
         self.files = self._layouts = LayoutFiles(
-            self, MongoFiles(collections, transactions), ContentFiles(collections)
+            self,
+            MongoFiles(collections, transactions),
+            ContentFiles(collections, ObjectUploads(self.records, objects)),
+            has_objects=objects is not None,
         )
 
     def now(self) -> datetime:

@@ -3,28 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from bson import ObjectId
 
 from modulestore._sync.mongo.collections import Collections
+from modulestore._sync.mongo.mixed_uploads import MixedUploads
 from modulestore._sync.mongo.upserts import upsert_each
-from modulestore._sync.waiting import Lock, run_blocking
+from modulestore._sync.waiting import Lock
 from modulestore.errors import AssetNotFound, CorruptDocument, ModuleStoreError
 from modulestore.model.files import CourseFile
-from modulestore.storage.content import Content, pieces
+from modulestore.storage.content import Content
 from modulestore.storage.documents import now
 from modulestore.storage.mongo.blobs import (
     BLOBS,
-    CHUNK,
-    CHUNKS,
     IS_WHOLE,
     NOTHING,
-    chunk_id,
+    UploadId,
     completion,
     new_registration,
-    of_upload,
     registration,
     revival,
     unregistration,
@@ -35,17 +33,16 @@ from modulestore.storage.recent import Recent
 
 __all__ = ["Blobs"]
 
-_TOGETHER: Final = 16  # chunks that are sent at once
 _REMEMBERED: Final = 10_000  # digests whose uploads are known to this process
 
 
 class Blobs:
-    """The collections ``modulestore.blobs`` and ``modulestore.blob_chunks``."""
+    """The collection ``modulestore.blobs``, and the uploads that it names."""
 
-    def __init__(self, collections: Collections) -> None:
+    def __init__(self, collections: Collections, uploads: MixedUploads) -> None:
         self._blobs = collections.latest(BLOBS)
-        self._chunks = collections.current(CHUNKS)
-        self._uploads = Recent[bytes, ObjectId](_REMEMBERED)
+        self._uploads = uploads
+        self._known = Recent[bytes, UploadId](_REMEMBERED)
         self._lock = Lock()
 
     def store(self, contents: Mapping[bytes, Content], put: ObjectId) -> bool:
@@ -56,12 +53,12 @@ class Blobs:
 
         Cost: two round trips, or four for many; for new bytes one more, and one for 4 MB of them.
         """
-        uploads = {digest: ObjectId() for digest in contents}
+        uploads = dict(zip(contents, self._uploads.begin(len(contents)), strict=True))
         missing: set[bytes] = set()
         try:
             self._register(contents, uploads, put)
             missing = contents.keys() - self.whole(contents)
-            self._send({uploads[digest]: contents[digest] for digest in missing})
+            self._uploads.send({uploads[digest]: contents[digest] for digest in missing})
         except BaseException:
             self._give_up(contents, [uploads[digest] for digest in missing], put)
             raise
@@ -96,34 +93,30 @@ class Blobs:
             return b""
         digest = bytes.fromhex(file.sha256 or "")
         with self._lock:
-            upload = self._uploads.get(digest)
-        found = None if upload is None else self._read(upload, start, stop)
+            upload = self._known.get(digest)
+        found = None if upload is None else self._uploads.read(upload, start, stop)
         if found is not None:
             return found
         # Not read yet by this process, or written anew since it was.
-        with driver_errors(str(file.key)):
-            document = self._blobs.find_one({"_id": digest, **IS_WHOLE}, {"upload": 1})
-        if document is None:
+        upload = self.upload_of(file)
+        if upload is None:
             raise AssetNotFound("there is no such file any more", place=str(file.key))
-        found = self._read(document["upload"], start, stop)
+        found = self._uploads.read(upload, start, stop)
         if found is None:
             raise CorruptDocument("bytes of the file are missing", place=str(file.key))
         with self._lock:
-            self._uploads.put(digest, document["upload"], 1)
+            self._known.put(digest, upload, 1)
         return found
 
-    def _read(self, upload: ObjectId, start: int, stop: int) -> bytes | None:
-        """Bytes of an upload; None if some of them are missing."""
-        first, last = start // CHUNK, (stop - 1) // CHUNK
-        with driver_errors(f"upload {upload}"):
-            found = self._chunks.find(of_upload(upload, first, last)).sort("_id").to_list()
-        if [bytes(chunk["_id"]) for chunk in found] != [chunk_id(upload, n) for n in range(first, last + 1)]:
-            return None
-        data = b"".join(chunk["data"] for chunk in found)[start - first * CHUNK : stop - first * CHUNK]
-        return data if len(data) == stop - start else None
+    def upload_of(self, file: CourseFile) -> UploadId | None:
+        """The upload that has the bytes of a file; None if they were pruned. One round trip."""
+        digest = bytes.fromhex(file.sha256 or "")
+        with driver_errors(str(file.key)):
+            document = self._blobs.find_one({"_id": digest, **IS_WHOLE}, {"upload": 1})
+        return None if document is None else document["upload"]
 
     def _register(
-        self, contents: Mapping[bytes, Content], uploads: Mapping[bytes, ObjectId], put: ObjectId
+        self, contents: Mapping[bytes, Content], uploads: Mapping[bytes, UploadId], put: ObjectId
     ) -> None:
         time = now()
         new = {
@@ -137,37 +130,13 @@ class Blobs:
         with driver_errors("files"):
             upsert_each(self._blobs, new, update)
 
-    def _send(self, contents: Mapping[ObjectId, Content]) -> None:
-        chunks = _chunks(contents)
-        while some := run_blocking(_take, chunks):
-            with driver_errors("files"):
-                self._chunks.insert_many(some, ordered=False)
-
-    def _give_up(self, digests: Iterable[bytes], sent: Iterable[ObjectId], put: ObjectId) -> None:
+    def _give_up(self, digests: Iterable[bytes], sent: Collection[UploadId], put: ObjectId) -> None:
         """Take back what was registered, and what was sent of it: it cannot be completed any more."""
         names = {"$in": list(digests)}
         try:
             with driver_errors():
                 self._blobs.update_many({"_id": names, "uploading.put": put}, unregistration(put))
                 self._blobs.delete_many({"_id": names, **NOTHING})
-                for upload in sent:
-                    self._chunks.delete_many(of_upload(upload))
+                self._uploads.delete(sent)
         except ModuleStoreError:
             pass  # nobody reads what stays; the error that brought us here is the one to report
-
-
-def _chunks(contents: Mapping[ObjectId, Content]) -> Iterator[dict[str, Any]]:
-    for upload, content in contents.items():
-        content.data.seek(0)
-        for number, data in enumerate(pieces(content.data, CHUNK)):
-            yield {"_id": chunk_id(upload, number), "data": data}
-
-
-def _take(chunks: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """So many of the next chunks that they have the size of a message."""
-    taken: list[dict[str, Any]] = []
-    size = 0
-    while size < _TOGETHER * CHUNK and (chunk := next(chunks, None)) is not None:
-        taken.append(chunk)
-        size += len(chunk["data"])
-    return taken

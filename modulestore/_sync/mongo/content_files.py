@@ -20,10 +20,13 @@ from typing import Any, BinaryIO, Final
 from bson import ObjectId
 
 from modulestore._sync.mongo.blobs import Blobs
+from modulestore._sync.mongo.chunk_uploads import ChunkUploads
 from modulestore._sync.mongo.collections import Collections
 from modulestore._sync.mongo.content_checking import ContentChecks
 from modulestore._sync.mongo.content_pruning import ContentPruning
 from modulestore._sync.mongo.content_writing import Coming, ContentWriter
+from modulestore._sync.mongo.mixed_uploads import MixedUploads
+from modulestore._sync.mongo.object_uploads import ObjectUploads
 from modulestore._sync.ports import Files
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.keys import AssetKey, ContextKey
@@ -53,12 +56,14 @@ class ContentFiles(Files):
     replaced meanwhile.
     """
 
-    def __init__(self, collections: Collections) -> None:
+    def __init__(self, collections: Collections, objects: ObjectUploads) -> None:
+        uploads = MixedUploads(ChunkUploads(collections), objects)
         self._files = collections.current(FILES)
-        self._blobs = Blobs(collections)
+        self._objects = objects
+        self._blobs = Blobs(collections, uploads)
         self._writer = ContentWriter(collections, self._blobs)
-        self._checks = ContentChecks(collections)
-        self._pruning = ContentPruning(collections)
+        self._checks = ContentChecks(collections, uploads)
+        self._pruning = ContentPruning(collections, uploads)
 
     def get(self, key: AssetKey) -> CourseFile | None:
         name = _name(key)
@@ -93,6 +98,16 @@ class ContentFiles(Files):
 
     def fetch(self, file: CourseFile, start: int, stop: int) -> bytes:
         return self._blobs.fetch(file, start, stop)
+
+    def object_name(self, file: CourseFile) -> str | None:
+        upload = self._blobs.upload_of(file)
+        return self._objects.own_name(upload) if isinstance(upload, str) else None
+
+    def signed_url(self, file: CourseFile, seconds: int, headers: Mapping[str, str]) -> str | None:
+        upload = self._blobs.upload_of(file)
+        if not isinstance(upload, str):
+            return None
+        return self._objects.signed_url(upload, seconds, headers)
 
     def delete(self, key: AssetKey) -> bool:
         name = _name(key)

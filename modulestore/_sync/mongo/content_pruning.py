@@ -2,9 +2,10 @@
 """What no file needs any more in the layout *content*, and how it goes while others write.
 
 Bytes are deleted in four steps: they are *condemned* by a mark of this call alone; it is asked which of them
-some name refers to; the document of the digest goes, if it still has the mark; then its chunks. Whoever needs
-bytes announces so, and then takes the mark away. Whichever comes first, one of the two sees the other: see
-docs/decisions/0026-files-once.md. Times say what is left over; that nothing is lost does not depend on them.
+some name refers to; the document of the digest goes, if it still has the mark; then its chunks or object.
+Whoever needs bytes announces so, and then takes the mark away. Whichever comes first, one of the two sees
+the other: see docs/decisions/0026-files-once.md. Times say what is left over; that nothing is lost does not
+depend on them.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from bson import ObjectId
 
 from modulestore._sync.mongo.batches import in_batches
 from modulestore._sync.mongo.collections import Collections
+from modulestore._sync.mongo.mixed_uploads import MixedUploads
 from modulestore._sync.waiting import Stream, closing
 from modulestore.model.files import Leftover
 from modulestore.storage.mongo.blobs import (
     BLOBS,
-    CHUNKS,
+    UploadId,
+    begun_on,
     condemnation,
     giving_up,
     naming,
-    of_upload,
     pardon,
-    upload_of,
 )
 from modulestore.storage.mongo.content_leftovers import (
     Reference,
@@ -54,16 +55,15 @@ _REFERENCES: Final[Mapping[str, int]] = {
     "pending.version.sha256": 1,
 }
 _LENGTH: Final[Mapping[str, int]] = {"length": 1, "upload": 1}
-_SIZE: Final[Mapping[str, Any]] = {"$binarySize": "$data"}
 
 
 class ContentPruning:
     """Finds and removes leftovers."""
 
-    def __init__(self, collections: Collections) -> None:
+    def __init__(self, collections: Collections, uploads: MixedUploads) -> None:
         self._files = collections.latest(FILES)
         self._blobs = collections.latest(BLOBS)
-        self._chunks = collections.latest(CHUNKS)
+        self._uploads = uploads
 
     def leftovers(self, before: datetime, *, batch: int) -> Stream[Sequence[Leftover]]:
         """What nobody has needed since a time: versions, then bytes, then uploads, about so many at a time.
@@ -127,38 +127,33 @@ class ContentPruning:
 
     def _uploads_given_up(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
         """Uploads that were registered, and neither completed nor taken back."""
-        waiting: list[ObjectId] = []
+        waiting: list[UploadId] = []
         with driver_errors("files"):
             for document in self._blobs.find({"uploading.on": {"$lt": before}}, {"uploading": 1}):
                 waiting += [one["upload"] for one in document["uploading"] if one["on"] < before]
                 if len(waiting) >= batch:
-                    yield [upload_leftover(one, self._size(one)) for one in waiting]
+                    yield [upload_leftover(one, self._uploads.size(one)) for one in waiting]
                     waiting = []
-            yield [upload_leftover(one, self._size(one)) for one in waiting]
+            yield [upload_leftover(one, self._uploads.size(one)) for one in waiting]
 
     def _uploads_unnamed(self, before: datetime, batch: int) -> Stream[Sequence[Leftover]]:
-        """Chunks of uploads that no document names. What was named once and is not now never will be."""
-        waiting: list[ObjectId] = []
-        last = None
-        with driver_errors("files"):
-            for chunk in self._chunks.find({}, {"_id": 1}).sort("_id"):
-                upload = upload_of(chunk["_id"])
-                if upload == last or upload.generation_time >= before:
-                    continue
-                last = upload
-                waiting.append(upload)
-                if len(waiting) == batch:
-                    yield self._without_named(waiting)
-                    waiting = []
-            yield self._without_named(waiting)
+        """Chunks and objects that no document names. What was named once and is not now never will be."""
+        with (
+            closing(self._old_uploads(before)) as uploads,
+            closing(in_batches(uploads, batch)) as batches,
+        ):
+            for some in batches:
+                yield self._without_named(some)
 
-    def _without_named(self, uploads: Sequence[ObjectId]) -> list[Leftover]:
+    def _old_uploads(self, before: datetime) -> Stream[UploadId]:
+        with closing(self._uploads.every()) as every:
+            for upload in every:
+                if begun_on(upload) < before:
+                    yield upload
+
+    def _without_named(self, uploads: Sequence[UploadId]) -> list[Leftover]:
         named = self._named(uploads)
-        return [upload_leftover(one, self._size(one)) for one in uploads if one not in named]
-
-    def _size(self, upload: ObjectId) -> int:
-        """Bytes of the chunks of an upload."""
-        return sum([chunk["size"] for chunk in self._chunks.find(of_upload(upload), {"size": _SIZE})])
+        return [upload_leftover(one, self._uploads.size(one)) for one in uploads if one not in named]
 
     def _used(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those that a name refers to. One round trip."""
@@ -166,7 +161,7 @@ class ContentPruning:
         query = self._files.find({"blobs": {"$in": list(wanted)}}, {"_id": 0, "blobs": 1})
         return {digest for document in query for digest in document["blobs"]} & wanted
 
-    def _named(self, uploads: Iterable[ObjectId]) -> set[ObjectId]:
+    def _named(self, uploads: Iterable[UploadId]) -> set[UploadId]:
         """Those that bytes consist of, or that are registered. One round trip."""
         found = self._blobs.find(naming(uploads), {"upload": 1, "uploading.upload": 1}).to_list()
         registered = {one["upload"] for document in found for one in document["uploading"]}
@@ -200,18 +195,18 @@ class ContentPruning:
         for digest in digests - used:
             gone = self._blobs.find_one_and_delete({"_id": digest, "condemned": mark})
             if gone is not None and gone["upload"] is not None:
-                self._chunks.delete_many(of_upload(gone["upload"]))
+                self._uploads.delete([gone["upload"]])
                 freed += _length(gone)
         return freed
 
-    def _delete_uploads(self, uploads: Collection[ObjectId], before: datetime) -> int:
+    def _delete_uploads(self, uploads: Collection[UploadId], before: datetime) -> int:
         """Give up uploads and remove what was sent of them, unless they are completed; bytes of that."""
-        old = [one for one in uploads if one.generation_time < before]
+        old = [one for one in uploads if begun_on(one) < before]
         self._blobs.update_many({"uploading.upload": {"$in": old}}, giving_up(old, before))
         freed = 0
         for upload in set(old) - self._named(old):
-            freed += self._size(upload)
-            self._chunks.delete_many(of_upload(upload))
+            freed += self._uploads.size(upload)
+            self._uploads.delete([upload])
         return freed
 
 

@@ -1,20 +1,22 @@
-"""Bytes as the layout *content* keeps them: a document per SHA-256, and chunks.
+"""Bytes as the layout *content* keeps them: a document per SHA-256, and chunks or an object.
 
 Chunks belong to an *upload*, never to a digest: bytes that are deleted and written again at the same moment
 have other chunks. An upload is registered in the document of its digest before its first chunk is sent. So
-chunks of an upload that no document names are nobody's, and never will be. See docs/spec/files-1.md.
+chunks of an upload that no document names are nobody's, and never will be. Nor are objects. See
+docs/spec/files-1.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from bson import ObjectId
 from bson.int64 import Int64
 
 from modulestore.storage.mongo.updates import Pipeline, field_of_first, without
+from modulestore.storage.object_names import parse_object_url
 
 __all__ = [
     "BLOBS",
@@ -22,6 +24,8 @@ __all__ = [
     "CHUNKS",
     "IS_WHOLE",
     "NOTHING",
+    "UploadId",
+    "begun_on",
     "chunk_id",
     "completion",
     "condemnation",
@@ -39,6 +43,9 @@ __all__ = [
 
 BLOBS: Final = "modulestore.blobs"
 CHUNKS: Final = "modulestore.blob_chunks"
+
+UploadId: TypeAlias = ObjectId | str
+"""An upload: of chunks, or the URL of an object (`modulestore.storage.object_names`)."""
 
 CHUNK: Final = 256 * 1024
 """Bytes of a chunk."""
@@ -72,7 +79,12 @@ def of_upload(upload: ObjectId, first: int = 0, last: int = _LAST) -> dict[str, 
     return {"_id": {"$gte": chunk_id(upload, first), "$lte": chunk_id(upload, last)}}
 
 
-def registration(put: ObjectId, upload: ObjectId, length: int) -> Pipeline:
+def begun_on(upload: UploadId) -> datetime:
+    """When the id of an upload was made."""
+    return (parse_object_url(upload).id if isinstance(upload, str) else upload).generation_time
+
+
+def registration(put: ObjectId, upload: UploadId, length: int) -> Pipeline:
     """What is done to bytes that are needed: they are saved from pruning, or an upload is registered.
 
     Doing it again changes nothing; another upload of the same ``put`` takes the place of the first.
@@ -93,7 +105,7 @@ def registration(put: ObjectId, upload: ObjectId, length: int) -> Pipeline:
     ]
 
 
-def new_registration(put: ObjectId, upload: ObjectId, length: int, time: datetime) -> dict[str, Any]:
+def new_registration(put: ObjectId, upload: UploadId, length: int, time: datetime) -> dict[str, Any]:
     """What `registration` makes of bytes that are not there, but for its ``_id``."""
     return {
         "length": Int64(length),
@@ -130,7 +142,7 @@ def unregistration(put: ObjectId) -> Pipeline:
     return [{"$set": {"uploading": without("$uploading", {"$eq": ["$$this.put", put]})}}]
 
 
-def giving_up(uploads: Collection[ObjectId], before: datetime) -> Pipeline:
+def giving_up(uploads: Collection[UploadId], before: datetime) -> Pipeline:
     """What gives up uploads that were registered before a time: they cannot be completed any more."""
     given_up = {"$and": [{"$in": ["$$this.upload", list(uploads)]}, {"$lt": ["$$this.on", before]}]}
     return [{"$set": {"uploading": without("$uploading", given_up)}}]
@@ -146,7 +158,7 @@ def pardon() -> dict[str, Any]:
     return {"$set": {"condemned": None}}
 
 
-def naming(uploads: Iterable[ObjectId]) -> dict[str, Any]:
+def naming(uploads: Iterable[UploadId]) -> dict[str, Any]:
     """What finds digests that one of these uploads belongs to."""
     wanted = {"$in": list(uploads)}
     return {"$or": [{"upload": wanted}, {"uploading.upload": wanted}]}

@@ -1,7 +1,8 @@
 """Leftovers of the layout *content*, and what they are called.
 
 ``file <put> <name>``: a version of a name that ended, or was announced and never came. ``blob <SHA-256>``:
-bytes that no name refers to. ``upload <id>``: what was sent and cannot be read.
+bytes that no name refers to. ``upload <id>``: what was sent and cannot be read, by its id, or the
+URL of an object.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 
 from modulestore.model.files import Leftover
+from modulestore.storage.mongo.blobs import UploadId
+from modulestore.storage.object_names import is_object_url
 
 __all__ = [
     "Named",
@@ -77,7 +80,7 @@ def blob_leftover(digest: bytes, size: int) -> Leftover:
     return Leftover(f"{_BLOB} {digest.hex()}", size)
 
 
-def upload_leftover(upload: ObjectId, size: int) -> Leftover:
+def upload_leftover(upload: UploadId, size: int) -> Leftover:
     """What was sent and cannot be read."""
     return Leftover(f"{_UPLOAD} {upload}", size)
 
@@ -88,14 +91,14 @@ class Named:
 
     files: Mapping[str, Collection[ObjectId]]
     blobs: Collection[bytes]
-    uploads: Collection[ObjectId]
+    uploads: Collection[UploadId]
 
 
 def parse_names(names: Iterable[str]) -> Named:
     """What is named; other names are passed over."""
     files: dict[str, set[ObjectId]] = {}
     blobs: set[bytes] = set()
-    uploads: set[ObjectId] = set()
+    uploads: set[UploadId] = set()
     for name in names:
         kind, _, rest = name.partition(" ")
         put, _, file = rest.partition(" ")
@@ -103,6 +106,8 @@ def parse_names(names: Iterable[str]) -> Named:
             files.setdefault(file, set()).add(ObjectId(put))
         elif kind == _UPLOAD and ObjectId.is_valid(rest):
             uploads.add(ObjectId(rest))
+        elif kind == _UPLOAD and is_object_url(rest):
+            uploads.add(rest)
         elif kind == _BLOB and len(rest) == 64 and set(rest) <= set("0123456789abcdef"):
             blobs.add(bytes.fromhex(rest))
     return Named(files, blobs, uploads)
