@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONDONTWRITEBYTECODE := 1
+# Tests start many processes, which should not compile the library each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check format generate stress bench docs clean
 

@@ -66,6 +66,15 @@ def serve(
             f"files cannot be served: {error}", hint="pip install 'modulestore[origin]'"
         ) from error
     settings: Settings = context.obj
+    if accel_prefix is not None and redirect_seconds is not None:
+        raise InvalidInput(
+            "objects are sent by the server in front or by their storage", hint="give one of the two"
+        )
+    if accel_prefix is not None and settings.objects is None:
+        raise InvalidInput(
+            "it is not known which objects the server in front has",
+            hint="say where: modulestore --objects URL",
+        )
     listening = listen(host, port)
     address = address_of(listening)
 

@@ -17,16 +17,11 @@ from tests.origin.debian_packages import ensure_nginx, libraries_of
 from tests.server_notes import missing, teller, used
 from tools.mongo_server import ServerUnavailable
 
-__all__ = ["nginx", "nginx_blocks", "nginx_program"]
+__all__ = ["nginx", "nginx_program"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "serving.md"
 KIND = "nginx"
 _PATIENCE = 30.0
-
-
-def nginx_blocks() -> list[str]:
-    """What the page shows."""
-    return re.findall(r"^```nginx\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +39,13 @@ def nginx_program(request: pytest.FixtureRequest) -> Path:
 
 
 @contextmanager
-def nginx(program: Path, folder: Path, port: int, http: str) -> Iterator[None]:
-    """One nginx, in the foreground and without workers of other users."""
+def nginx(program: Path, folder: Path, behind: int) -> Iterator[int]:
+    """The nginx of the page before an origin at this port, in the foreground; its own port.
+
+    What the page has under ``/srv/modulestore/objects`` is in the folder ``objects``.
+    """
+    port = _free_port()
+    http = _configuration(folder, port, behind)
     names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     folders = "\n".join(f"{name}_temp_path {folder}/{name};" for name in names)
     (folder / "nginx.conf").write_text(
@@ -64,10 +64,31 @@ def nginx(program: Path, folder: Path, port: int, http: str) -> Iterator[None]:
             assert process.poll() is None, (folder / "nginx.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        yield
+        yield port
     finally:
         process.kill()
         process.wait()
+
+
+def _configuration(folder: Path, port: int, behind: int) -> str:
+    server, objects = re.findall(r"^```nginx\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (folder / "objects").mkdir(exist_ok=True)
+    text: str = server.rstrip().removesuffix("}") + objects + "}\n"
+    for shown, real in (
+        ("/var/cache/nginx/courses", str(folder / "cache")),
+        ("/srv/modulestore/objects/", f"{folder}/objects/"),
+        ("server 127.0.0.1:8000", f"server 127.0.0.1:{behind}"),
+        ("listen 80", f"listen 127.0.0.1:{port}"),
+    ):
+        assert text.count(shown) == 1
+        text = text.replace(shown, real)
+    return text
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
 
 
 def _answers(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ from starlette.types import ASGIApp
 from modulestore.errors import StorageUnavailable
 from modulestore.origin import asset_path, origin
 from tests.origin.client import fetch
-from tests.origin.nginx_servers import nginx, nginx_blocks
+from tests.origin.nginx_servers import nginx
 from tests.origin.servers import running
 from tests.origin.sources import LARGE, Imagined, imagined_bytes
 from tests.origin.test_elsewhere import Objects, authorise
@@ -24,12 +23,6 @@ PATH = f"/{LARGE}"
 Start = Callable[[ASGIApp], int]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def start(nginx_program: Path, tmp_path: Path) -> Iterator[Start]:
     """Puts the nginx of the page before an application; its port."""
@@ -37,20 +30,7 @@ def start(nginx_program: Path, tmp_path: Path) -> Iterator[Start]:
 
         def started(application: ASGIApp) -> int:
             behind = stack.enter_context(running(application)).port
-            front = free_port()
-            server, objects = nginx_blocks()
-            (tmp_path / "objects").mkdir()
-            text = server.rstrip().removesuffix("}") + objects + "}\n"
-            for shown, real in (
-                ("/var/cache/nginx/courses", str(tmp_path / "cache")),
-                ("/srv/modulestore/objects/", f"{tmp_path}/objects/"),
-                ("server 127.0.0.1:8000", f"server 127.0.0.1:{behind}"),
-                ("listen 80", f"listen 127.0.0.1:{front}"),
-            ):
-                assert text.count(shown) == 1
-                text = text.replace(shown, real)
-            stack.enter_context(nginx(nginx_program, tmp_path, front, text))
-            return front
+            return stack.enter_context(nginx(nginx_program, tmp_path, behind))
 
         yield started
 

@@ -16,8 +16,7 @@ from modulestore.origin import asset_path
 from modulestore.testing.samples import COURSE, random_bytes
 from tests.object_servers import ObjectServer
 from tests.origin.client import Reply, fetch
-from tests.origin.nginx_servers import nginx, nginx_blocks
-from tests.origin.test_nginx import free_port
+from tests.origin.nginx_servers import nginx
 from tests.origin.test_serve import port_of
 
 DATA = random_bytes(3_000_000)
@@ -92,17 +91,7 @@ def test_nginx_sends_them_from_a_folder(
     behind = serve(
         stack, mongodb_url, "--objects", place, "serve", "--port", "0", "--accel-prefix", "/objects"
     )
-    front = free_port()
-    server, objects = nginx_blocks()
-    text = server.rstrip().removesuffix("}") + objects + "}\n"
-    for shown, real in {
-        "/var/cache/nginx/courses": str(tmp_path / "cache"),
-        "/srv/modulestore/objects/": f"{tmp_path}/objects/",
-        "server 127.0.0.1:8000": f"server 127.0.0.1:{behind}",
-        "listen 80": f"listen 127.0.0.1:{front}",
-    }.items():
-        text = text.replace(shown, real)
-    stack.enter_context(nginx(nginx_program, tmp_path, front, text))
+    front = stack.enter_context(nginx(nginx_program, tmp_path, behind))
     told: Reply = fetch(behind, paths[NAME])
     assert (told.body, told.headers["content-length"]) == (b"", "0"), "the origin sends none of its bytes"
     reply = fetch(front, paths[NAME])

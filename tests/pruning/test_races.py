@@ -9,7 +9,6 @@ was refused with an error that says why; and another pruning finds nothing that 
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import tempfile
@@ -40,6 +39,7 @@ from tests.authoring.stepping import (
     finish,
     run,
 )
+from tests.profiles import IS_STRESS
 from tests.pruning.past import long_ago
 from tests.pruning.stepped import AtOnceGuard, PrunersBackend, SteppedBackend
 
@@ -357,7 +357,7 @@ def by_chance(race: Race, seed: int) -> list[Outcome]:
     return run(race.start(), choose)
 
 
-SCHEDULES = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "stress" else 10
+SCHEDULES = 200 if IS_STRESS else 10
 
 
 @pytest.mark.parametrize("schema", [1, 2])

@@ -1,7 +1,7 @@
 """Many authors edit one course: no accepted edit is lost, and the course is sound, whatever happens to the
 server.
 
-Each runs for ``MODULESTORE_STRESS_SECONDS`` (5 without it; ``make stress`` gives it a minute).
+Each runs for ``MODULESTORE_STRESS_SECONDS`` (3 without it; ``make stress`` gives it a minute).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.stress.authors import KEY, Told, expect_true, tell, work
 
 pytestmark = pytest.mark.stress
 
-SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "5"))
+SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "3"))
 QUICKLY = "serverSelectionTimeoutMS=2000&retryWrites=false&retryReads=false"
 UNIT = ("vertical", "a")
 

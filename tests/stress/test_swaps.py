@@ -1,6 +1,6 @@
 """Many writers move the heads of one course: every accepted swap is a link of one chain, none is lost.
 
-Runs for ``MODULESTORE_STRESS_SECONDS`` (5 without it; ``make stress`` gives it a minute).
+Runs for ``MODULESTORE_STRESS_SECONDS`` (3 without it; ``make stress`` gives it a minute).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from modulestore.model.index import IndexEntry, Swapped
 
 pytestmark = pytest.mark.stress
 
-SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "5"))
+SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "3"))
 KEY = CourseKey("Org", "Course", "Run")
 
 Link = tuple[bytes, bytes]

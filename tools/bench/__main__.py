@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         about = machine(chosen.about)
         for job in options.jobs or JOBS:
             for case in job.cases(surroundings):
-                results += measure(case, rounds, _say)
+                results += measure(case, rounds, _say, warm=not options.quick)
     if options.json:
         print(json.dumps(as_json(results, about, rounds, quick=options.quick)))
     else:
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the jobs")
     parser.add_argument("--json", action="store_true", help="print one JSON value instead of a table")
     parser.add_argument("--rounds", type=_count, metavar="N", help=f"default: {_ROUNDS}; with --quick: 1")
-    parser.add_argument("--quick", action="store_true", help="tiny courses: to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="tiny courses, cold, to see that it runs")
     parser.add_argument(
         "--server",
         metavar="URI",

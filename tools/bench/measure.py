@@ -76,25 +76,28 @@ class Result:
         return within and not (goal.lossless and lost)
 
 
-def measure(case: Case, rounds: int, say: Callable[[str], None]) -> Iterator[Result]:
-    """Do every variant once to warm up, then all of them in turn, ``rounds`` times.
+def measure(case: Case, rounds: int, say: Callable[[str], None], *, warm: bool = True) -> Iterator[Result]:
+    """Do every variant once to ``warm`` up, then all of them in turn, ``rounds`` times.
 
     Raises:
         AssertionError: the variants do not do the same.
     """
     operations = [variant.operation for variant in case.variants]
     rounds = min(rounds, case.rounds or rounds)
-    say(f"{case.job}, {case.data}: warming up")
     take = sample_alone if case.fresh else sample
-    done = [take(operation).done for operation in operations]
-    assert not case.same or len(set(done)) == 1, (
-        f"{case.job}, {case.data}: the variants do not do the same: {done}"
-    )
+    if warm:
+        say(f"{case.job}, {case.data}: warming up")
+        for operation in operations:
+            take(operation)
     samples: list[list[Sample]] = [[] for _ in operations]
     for number in range(1, rounds + 1):
         say(f"{case.job}, {case.data}: round {number} of {rounds}")
         for operation, taken in zip(operations, samples, strict=True):
             taken.append(take(operation))
+        done = [taken[-1].done for taken in samples]
+        assert not case.same or len(set(done)) == 1, (
+            f"{case.job}, {case.data}: the variants do not do the same: {done}"
+        )
     say(f"{case.job}, {case.data}: memory and traffic")
     times = [[one.time for one in mine] for mine in samples]
     reference = None if case.reference is None else times[case.variants.index(case.reference)]

@@ -24,10 +24,10 @@ from tools.bench.world import World
 
 __all__ = ["JOB"]
 
-_READERS, _FEW_READERS, _QUICK = 1000, 20, 50
-_SIZE, _QUICK_SIZE = 100_000_000, 5_000_000
+_READERS, _FEW_READERS, _QUICK = 1000, 20, 10
+_SIZE, _QUICK_SIZE = 100_000_000, 1_000_000
 _SMALL, _SMALL_SIZE = 20, 10_000
-_FETCHES, _QUICK_FETCHES = 2000, 100
+_FETCHES, _QUICK_FETCHES = 2000, 20
 _SETTLING = 5.0  # seconds that the readers have been at it when measuring begins
 _SLOWER, _MEMORY = 2.0, 150_000_000  # what is to be reached: of the idle p99, and above the idle process
 _COURSE = CourseKey("Bench", "Files", "1")
