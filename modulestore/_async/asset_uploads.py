@@ -51,7 +51,11 @@ class Uploader:
                 replaced = await group.files.get(key)
                 file = replace(self._description.as_file(course, replaced), thumbnail=made.name)
                 thumbnail = await _put_thumbnail(group.files, file, made)
-                stored = await group.files.put(file, data)
+                stored = await group.files.put(file, data, keep=self._description.kept)
+                if thumbnail is not None and thumbnail.locked != stored.locked:
+                    # Somebody locked or unlocked the picture while this was going on.
+                    seen, thumbnail = thumbnail, replace(thumbnail, locked=stored.locked)
+                    await group.files.update(seen, thumbnail)
                 old = None if replaced is None else thumbnail_key(replaced)
                 if old is not None and old != thumbnail_key(stored):
                     await group.files.discard(old)

@@ -220,10 +220,14 @@ class Files(ABC):
         """Metadata of a course's files, sorted by name."""
 
     @abstractmethod
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         """Store a file, in place of what has its key; what is stored, with digests, length and time.
 
-        ``source`` is read in a worker thread, from where it stands to its end.
+        Args:
+            source: read in a worker thread, from where it stands to its end.
+            keep: which of the metadata (`METADATA`) are to be those of the file that is replaced, if there is
+                one, as they are at that moment: an upload takes its time, and does not unlock what was locked
+                meanwhile.
         """
 
     @abstractmethod

@@ -262,8 +262,8 @@ class _Files(Files):
     async def list(self, course: ContextKey) -> list[CourseFile]:
         return await self._around("files.list", lambda: self._inner.list(course))
 
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
-        return await self._around("files.put", lambda: self._inner.put(file, source))
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
+        return await self._around("files.put", lambda: self._inner.put(file, source, keep=keep))
 
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return await self._around("files.put_many", lambda: self._inner.put_many(files))

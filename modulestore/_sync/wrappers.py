@@ -263,8 +263,8 @@ class _Files(Files):
     def list(self, course: ContextKey) -> list[CourseFile]:
         return self._around("files.list", lambda: self._inner.list(course))
 
-    def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
-        return self._around("files.put", lambda: self._inner.put(file, source))
+    def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
+        return self._around("files.put", lambda: self._inner.put(file, source, keep=keep))
 
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return self._around("files.put_many", lambda: self._inner.put_many(files))

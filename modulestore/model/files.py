@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ __all__ = [
     "changed_metadata",
     "same_bytes",
     "thumbnail_key",
+    "with_kept",
     "wrong_pieces",
 ]
 
@@ -63,6 +64,12 @@ class CourseFile:
 def changed_metadata(was: CourseFile, file: CourseFile) -> dict[str, Any]:
     """What may change of a file without new bytes, as far as it does, by attribute."""
     return {name: getattr(file, name) for name in METADATA if getattr(file, name) != getattr(was, name)}
+
+
+def with_kept(file: CourseFile, replaced: CourseFile | None, keep: Collection[str]) -> CourseFile:
+    """A file with what ``keep`` names of its metadata as in the file that it replaces, if there is one."""
+    kept = {} if replaced is None else {name: getattr(replaced, name) for name in keep}
+    return replace(file, **kept)
 
 
 def same_bytes(one: CourseFile, other: CourseFile) -> bool:

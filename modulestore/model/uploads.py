@@ -52,6 +52,11 @@ class Description:
         """The name that it is kept under."""
         return asset_name(self.path)
 
+    @property
+    def kept(self) -> list[str]:
+        """What of the metadata stays as it is in the file that is replaced."""
+        return [name for name in ("display_name", "locked", "import_path") if getattr(self, name) is None]
+
     def as_file(self, course: ContextKey, replaced: CourseFile | None) -> CourseFile:
         """The file without what its bytes say. What is not described stays as it is in the file that is
         replaced.

@@ -23,8 +23,10 @@ from modulestore._sync.mongo.backend import MongoBackend
 from modulestore._sync.mongo.layouts import LayoutFiles
 from modulestore._sync.ports import Files
 from modulestore._sync.preparing import FORMAT, WriteRules, prepare_write
+from modulestore._sync.store import Store
 from modulestore._sync.waiting import race
 from modulestore.errors import Conflict, CorruptDocument, DocumentTooLarge, ReadOnlyStore, StorageUnavailable
+from modulestore.model.files import CourseFile
 from modulestore.storage.mongo.blobs import CHUNK
 from modulestore.storage.mongo.file_versions import MOST_PAST
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
@@ -43,6 +45,7 @@ from tests.backends.content_databases import (
     prepared,
     put,
 )
+from tests.pictures import png
 from tests.servers import PrivateMongoDB
 
 THEIRS = "fs.files"
@@ -326,6 +329,28 @@ def test_lost_replies(private_mongodb: PrivateMongoDB, command: str) -> None:
                 assert data in (old[name], new + bytes([times]))
                 old[name] = data
             assert found(backend, deep=True) == []
+
+
+def test_a_picture_that_is_locked_while_it_is_uploaded(
+    mongodb_url: str, backend: MongoBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stays locked, and so is its new thumbnail."""
+    store, small = Store(backend), modulestore.Thumbnail()
+    store.create_course(COURSE)
+    store.assets.put(COURSE, "a.png", png(300, 200, "red"))
+    send = backend.files.put
+    with modulestore.connect(mongodb_url) as other:
+
+        def lock_and_send(file: CourseFile, *args: Any, **kwargs: Any) -> CourseFile:
+            other.assets.lock(COURSE.asset("a.png"))
+            return send(file, *args, **kwargs)
+
+        monkeypatch.setattr(backend.files, "put", lock_and_send)
+        upload = store.assets.put(COURSE, "a.png", png(200, 300, "blue"), thumbnail=small)
+    assert upload.thumbnail is not None
+    for file in (upload.file, upload.thumbnail):
+        assert file.locked
+        assert backend.files.get(file.key) == file
 
 
 # --- in how many commands

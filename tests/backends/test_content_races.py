@@ -296,6 +296,38 @@ def test_every_order_of_a_writer_and_a_pruner(scene: Scene, what: str) -> None:
     assert every_order(lambda choose: race.run([race.delete], choose)) > 100
 
 
+def test_an_upload_leaves_what_others_set_meanwhile(scene: Scene) -> None:
+    """In every order of one who uploads a file and one who locks it, it is locked."""
+    there(scene)
+    scene.keep()
+    locked = []
+
+    def upload(files: Files) -> object:
+        seen = files.get(A.key)
+        assert seen is not None
+        new = replace(A, locked=seen.locked)
+        return files.put(new, io.BytesIO(OLD), keep=("locked",))
+
+    def lock(files: Files) -> object:
+        seen = files.get(A.key)
+        assert seen is not None
+        return files.update(seen, replace(seen, locked=True))
+
+    def run(choose: Callable[[int], int]) -> None:
+        scene.reset()
+        outcomes: list[Any] = []
+        for so_far in run_stepped([lambda: upload(scene.files(0)), lambda: lock(scene.files(1))], choose):
+            outcomes = so_far
+        stored = scene.files(2).get(A.key)
+        assert stored is not None
+        assert stored.locked
+        assert stored.sha256 == hashlib.sha256(OLD).hexdigest()
+        locked.append(outcomes[0].locked)
+
+    assert every_order(run) > 20
+    assert set(locked) == {True, False}, "what is returned is what was stored at that moment"
+
+
 def test_no_pruner_deletes_by_the_mark_of_another(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """One has asked who needs the bytes; then somebody does, and another pruner condemns them again."""
     file = in_the_trash(scene)

@@ -281,6 +281,23 @@ def test_missing_chunk_is_found_out(backend: MongoBackend, raw: Plain) -> None:
         list(backend.files.read(FILE.key))
 
 
+def test_an_upload_leaves_what_others_set_meanwhile(
+    backend: MongoBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = backend.files.put(new_file("a"), io.BytesIO(b"1"))
+    files = backend.files._platform  # type: ignore[attr-defined]
+    upload = files._upload
+
+    def upload_and_be_locked(*args: Any) -> Any:
+        assert backend.files.update(seen, replace(seen, locked=True))
+        return upload(*args)
+
+    monkeypatch.setattr(files, "_upload", upload_and_be_locked)
+    stored = backend.files.put(seen, io.BytesIO(b"2"), keep=("locked",))
+    assert stored.locked
+    assert backend.files.get(seen.key) == stored
+
+
 def test_server_without_transactions(mongodb_url: str, raw: Plain) -> None:
     with MongoClient[dict[str, Any]](mongodb_url) as client:
         backend = MongoBackend(Collections(client.get_default_database()), {}, NoTransactions())

@@ -77,10 +77,10 @@ class ContentFiles(Files):
         files = [decode_version(document["_id"], document["current"], course) for document in found]
         return sorted(files, key=_order)
 
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         with ExitStack() as stack:
             content = await run_blocking(stack.enter_context, set_aside(source, CHUNK))
-            return (await self._put([(file, content)]))[0]
+            return (await self._put([(file, content)], keep))[0]
 
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         if not files:
@@ -173,11 +173,13 @@ class ContentFiles(Files):
     async def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
         return await self._pruning.delete_leftovers(names, before)
 
-    async def _put(self, contents: Sequence[tuple[CourseFile, Content]]) -> Sequence[CourseFile]:
+    async def _put(
+        self, contents: Sequence[tuple[CourseFile, Content]], keep: Collection[str] = ()
+    ) -> Sequence[CourseFile]:
         put, time = ObjectId(), now()
         coming = [Coming.of(_stored(file, content, time), put) for file, content in contents]
         by_digest = {content.sha256: content for _, content in contents}
-        return await self._writer.store(coming, put, by_digest)
+        return await self._writer.store(coming, put, by_digest, keep)
 
 
 def _name(key: AssetKey) -> str:

@@ -20,6 +20,7 @@ from modulestore.storage.mongo.file_versions import (
     FILES,
     announcement,
     announces_only,
+    decode_version,
     new_announcement,
     switching,
     version_document,
@@ -58,7 +59,11 @@ class ContentWriter:
         self._blobs = blobs
 
     async def store(
-        self, coming: Sequence[Coming], put: ObjectId, contents: Mapping[bytes, Content] | None
+        self,
+        coming: Sequence[Coming],
+        put: ObjectId,
+        contents: Mapping[bytes, Content] | None,
+        keep: Collection[str] = (),
     ) -> list[CourseFile]:
         """Let names stand for files; those that were stored, in order. Of two of one name the later counts.
 
@@ -66,8 +71,10 @@ class ContentWriter:
             put: what all of them are marked with.
             contents: their bytes by SHA-256. Without, these must be there: a file whose bytes are gone is
                 passed over.
+            keep: as of `Files.put`.
 
-        Cost: two round trips, or four for many; and those of `Blobs.store`, or of `Blobs.revive`.
+        Cost: two round trips, or four for many; one more to ``keep``; and those of `Blobs.store`, or of
+        `Blobs.revive`.
 
         Raises:
             Conflict: pruning was faster, again and again.
@@ -79,7 +86,8 @@ class ContentWriter:
         try:
             for _ in range(_TRIES):
                 if not waiting:
-                    return [one.file for one in coming if one.digest not in gone]
+                    stored = [one.file for one in coming if one.digest not in gone]
+                    return await self._as_stored(stored, put) if keep else stored
                 await self._announce(waiting)
                 digests = {one.digest for one in waiting.values()}
                 if contents is None:
@@ -87,7 +95,7 @@ class ContentWriter:
                 elif not await self._blobs.store({one: contents[one] for one in digests}, put):
                     continue
                 waiting = {name: one for name, one in waiting.items() if one.digest not in gone}
-                done |= await self._switch(waiting.keys(), put)
+                done |= await self._switch(waiting.keys(), put, keep)
                 waiting = {name: one for name, one in waiting.items() if name not in done}
         finally:
             await self._withdraw(every.keys() - done, put)
@@ -108,17 +116,34 @@ class ContentWriter:
         with driver_errors("files"):
             await upsert_each(self._files, new, update)
 
-    async def _switch(self, names: Set[str], put: ObjectId) -> Set[str]:
+    async def _switch(self, names: Set[str], put: ObjectId, keep: Collection[str]) -> Set[str]:
         """Let names stand for what was announced; those that do, or did so, since they were told to."""
         wanted = {"$in": list(names)}
         with driver_errors("files"):
             result = await self._files.update_many(
-                {"_id": wanted, "pending.version.put": put}, switching(put)
+                {"_id": wanted, "pending.version.put": put}, switching(put, keep)
             )
             if result.matched_count == len(names):
                 return names
             switched = {"_id": wanted, "$or": [{"current.put": put}, {"history.put": put}]}
             return {found["_id"] for found in await self._files.find(switched, {"_id": 1}).to_list()}
+
+    async def _as_stored(self, files: Sequence[CourseFile], put: ObjectId) -> list[CourseFile]:
+        """The files of this ``put`` with the metadata that they got; by now they may be history."""
+        names = {"$in": [str(file.key) for file in files]}
+        with driver_errors("files"):
+            found = await self._files.find({"_id": names}, {"current": 1, "history": 1}).to_list()
+        own = {
+            document["_id"]: version
+            for document in found
+            for version in (document["current"], *document["history"])
+            if version is not None and version["put"] == put
+        }
+        # One that was overtaken so often that nobody remembers it is as it was sent.
+        return [
+            decode_version(name, own[name], file.key.course) if (name := str(file.key)) in own else file
+            for file in files
+        ]
 
     async def _withdraw(self, names: Collection[str], put: ObjectId) -> None:
         if not names:

@@ -27,7 +27,7 @@ from modulestore._async.ports import Files
 from modulestore._async.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover, with_kept
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import now
 from modulestore.storage.mongo.errors import driver_errors
@@ -70,16 +70,14 @@ class MongoFiles(Files):
         files = [decode_file(document, course) for document in found]
         return sorted(files, key=lambda file: (file.key.name, file.key.type))
 
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         upload = ObjectId()
         try:
             length, md5 = await self._upload(upload, source, str(file.key))
-            stored = _stored(file, length, md5)
-            await self._switch(stored, upload)
+            return await self._switch(_stored(file, length, md5), upload, keep)
         except BaseException:
             await self._forget(upload)
             raise
-        return stored
 
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         stored = await run_blocking(_with_digests, files)
@@ -196,17 +194,20 @@ class MongoFiles(Files):
             length += len(data)
         return length, md5.hexdigest()
 
-    async def _switch(self, file: CourseFile, upload: ObjectId) -> None:
-        document = encode_file(file)
-        name = {"files_id": document["_id"]}
+    async def _switch(self, file: CourseFile, upload: ObjectId, keep: Collection[str]) -> CourseFile:
+        name, stored = {"files_id": file_id(file.key)}, file
 
         async def steps(session: AsyncClientSession | None) -> None:
-            await self._files.delete_one({"_id": document["_id"]}, session=session)
+            nonlocal stored
+            found = await self._files.find_one_and_delete({"_id": file_id(file.key)}, session=session)
+            replaced = None if found is None else decode_file(found, file.key.course)
+            stored = with_kept(file, replaced, keep)
             await self._chunks.delete_many(name, session=session)
             await self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
-            await self._files.insert_one(document, session=session)
+            await self._files.insert_one(encode_file(stored), session=session)
 
         await self._transactions.write(steps, str(file.key))
+        return stored
 
     async def _forget(self, upload: ObjectId) -> None:
         try:

@@ -43,8 +43,8 @@ class LayoutFiles(Files):
     async def list(self, course: ContextKey) -> list[CourseFile]:
         return await (await self._files()).list(course)
 
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
-        return await (await self._files()).put(file, source)
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
+        return await (await self._files()).put(file, source, keep=keep)
 
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return await (await self._files()).put_many(files)

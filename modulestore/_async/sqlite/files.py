@@ -33,11 +33,11 @@ class SqliteFiles(Files):
     async def list(self, course: ContextKey) -> list[CourseFile]:
         return await self._session.read(statements.list_course, course)
 
-    async def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    async def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         # The source may be slow: it is read to its end before anybody has to wait for this write.
         with ExitStack() as stack:
             content = await run_blocking(stack.enter_context, set_aside(source, SLICE))
-            return await self._session.write(statements.put, file, content)
+            return await self._session.write(statements.put, file, content, keep)
 
     async def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         with ExitStack() as stack:

@@ -78,10 +78,10 @@ class ContentFiles(Files):
         files = [decode_version(document["_id"], document["current"], course) for document in found]
         return sorted(files, key=_order)
 
-    def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         with ExitStack() as stack:
             content = run_blocking(stack.enter_context, set_aside(source, CHUNK))
-            return (self._put([(file, content)]))[0]
+            return (self._put([(file, content)], keep))[0]
 
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         if not files:
@@ -174,11 +174,13 @@ class ContentFiles(Files):
     def delete_leftovers(self, names: Collection[str], before: datetime) -> int:
         return self._pruning.delete_leftovers(names, before)
 
-    def _put(self, contents: Sequence[tuple[CourseFile, Content]]) -> Sequence[CourseFile]:
+    def _put(
+        self, contents: Sequence[tuple[CourseFile, Content]], keep: Collection[str] = ()
+    ) -> Sequence[CourseFile]:
         put, time = ObjectId(), now()
         coming = [Coming.of(_stored(file, content, time), put) for file, content in contents]
         by_digest = {content.sha256: content for _, content in contents}
-        return self._writer.store(coming, put, by_digest)
+        return self._writer.store(coming, put, by_digest, keep)
 
 
 def _name(key: AssetKey) -> str:

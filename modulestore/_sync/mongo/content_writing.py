@@ -21,6 +21,7 @@ from modulestore.storage.mongo.file_versions import (
     FILES,
     announcement,
     announces_only,
+    decode_version,
     new_announcement,
     switching,
     version_document,
@@ -59,7 +60,11 @@ class ContentWriter:
         self._blobs = blobs
 
     def store(
-        self, coming: Sequence[Coming], put: ObjectId, contents: Mapping[bytes, Content] | None
+        self,
+        coming: Sequence[Coming],
+        put: ObjectId,
+        contents: Mapping[bytes, Content] | None,
+        keep: Collection[str] = (),
     ) -> list[CourseFile]:
         """Let names stand for files; those that were stored, in order. Of two of one name the later counts.
 
@@ -67,8 +72,10 @@ class ContentWriter:
             put: what all of them are marked with.
             contents: their bytes by SHA-256. Without, these must be there: a file whose bytes are gone is
                 passed over.
+            keep: as of `Files.put`.
 
-        Cost: two round trips, or four for many; and those of `Blobs.store`, or of `Blobs.revive`.
+        Cost: two round trips, or four for many; one more to ``keep``; and those of `Blobs.store`, or of
+        `Blobs.revive`.
 
         Raises:
             Conflict: pruning was faster, again and again.
@@ -80,7 +87,8 @@ class ContentWriter:
         try:
             for _ in range(_TRIES):
                 if not waiting:
-                    return [one.file for one in coming if one.digest not in gone]
+                    stored = [one.file for one in coming if one.digest not in gone]
+                    return self._as_stored(stored, put) if keep else stored
                 self._announce(waiting)
                 digests = {one.digest for one in waiting.values()}
                 if contents is None:
@@ -88,7 +96,7 @@ class ContentWriter:
                 elif not self._blobs.store({one: contents[one] for one in digests}, put):
                     continue
                 waiting = {name: one for name, one in waiting.items() if one.digest not in gone}
-                done |= self._switch(waiting.keys(), put)
+                done |= self._switch(waiting.keys(), put, keep)
                 waiting = {name: one for name, one in waiting.items() if name not in done}
         finally:
             self._withdraw(every.keys() - done, put)
@@ -109,15 +117,34 @@ class ContentWriter:
         with driver_errors("files"):
             upsert_each(self._files, new, update)
 
-    def _switch(self, names: Set[str], put: ObjectId) -> Set[str]:
+    def _switch(self, names: Set[str], put: ObjectId, keep: Collection[str]) -> Set[str]:
         """Let names stand for what was announced; those that do, or did so, since they were told to."""
         wanted = {"$in": list(names)}
         with driver_errors("files"):
-            result = self._files.update_many({"_id": wanted, "pending.version.put": put}, switching(put))
+            result = self._files.update_many(
+                {"_id": wanted, "pending.version.put": put}, switching(put, keep)
+            )
             if result.matched_count == len(names):
                 return names
             switched = {"_id": wanted, "$or": [{"current.put": put}, {"history.put": put}]}
             return {found["_id"] for found in self._files.find(switched, {"_id": 1}).to_list()}
+
+    def _as_stored(self, files: Sequence[CourseFile], put: ObjectId) -> list[CourseFile]:
+        """The files of this ``put`` with the metadata that they got; by now they may be history."""
+        names = {"$in": [str(file.key) for file in files]}
+        with driver_errors("files"):
+            found = self._files.find({"_id": names}, {"current": 1, "history": 1}).to_list()
+        own = {
+            document["_id"]: version
+            for document in found
+            for version in (document["current"], *document["history"])
+            if version is not None and version["put"] == put
+        }
+        # One that was overtaken so often that nobody remembers it is as it was sent.
+        return [
+            decode_version(name, own[name], file.key.course) if (name := str(file.key)) in own else file
+            for file in files
+        ]
 
     def _withdraw(self, names: Collection[str], put: ObjectId) -> None:
         if not names:

@@ -28,7 +28,7 @@ from modulestore._sync.ports import Files
 from modulestore._sync.waiting import Stream, run_blocking
 from modulestore.errors import AssetNotFound, Conflict, CorruptDocument, ModuleStoreError
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover
+from modulestore.model.files import CourseFile, FilesChecked, FileVersion, Leftover, with_kept
 from modulestore.storage.content import file_key, read_piece
 from modulestore.storage.documents import now
 from modulestore.storage.mongo.errors import driver_errors
@@ -71,16 +71,14 @@ class MongoFiles(Files):
         files = [decode_file(document, course) for document in found]
         return sorted(files, key=lambda file: (file.key.name, file.key.type))
 
-    def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         upload = ObjectId()
         try:
             length, md5 = self._upload(upload, source, str(file.key))
-            stored = _stored(file, length, md5)
-            self._switch(stored, upload)
+            return self._switch(_stored(file, length, md5), upload, keep)
         except BaseException:
             self._forget(upload)
             raise
-        return stored
 
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         stored = run_blocking(_with_digests, files)
@@ -197,17 +195,20 @@ class MongoFiles(Files):
             length += len(data)
         return length, md5.hexdigest()
 
-    def _switch(self, file: CourseFile, upload: ObjectId) -> None:
-        document = encode_file(file)
-        name = {"files_id": document["_id"]}
+    def _switch(self, file: CourseFile, upload: ObjectId, keep: Collection[str]) -> CourseFile:
+        name, stored = {"files_id": file_id(file.key)}, file
 
         def steps(session: ClientSession | None) -> None:
-            self._files.delete_one({"_id": document["_id"]}, session=session)
+            nonlocal stored
+            found = self._files.find_one_and_delete({"_id": file_id(file.key)}, session=session)
+            replaced = None if found is None else decode_file(found, file.key.course)
+            stored = with_kept(file, replaced, keep)
             self._chunks.delete_many(name, session=session)
             self._chunks.update_many({"files_id": upload}, {"$set": name}, session=session)
-            self._files.insert_one(document, session=session)
+            self._files.insert_one(encode_file(stored), session=session)
 
         self._transactions.write(steps, str(file.key))
+        return stored
 
     def _forget(self, upload: ObjectId) -> None:
         try:

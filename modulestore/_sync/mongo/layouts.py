@@ -44,8 +44,8 @@ class LayoutFiles(Files):
     def list(self, course: ContextKey) -> list[CourseFile]:
         return (self._files()).list(course)
 
-    def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
-        return (self._files()).put(file, source)
+    def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
+        return (self._files()).put(file, source, keep=keep)
 
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         return (self._files()).put_many(files)

@@ -34,11 +34,11 @@ class SqliteFiles(Files):
     def list(self, course: ContextKey) -> list[CourseFile]:
         return self._session.read(statements.list_course, course)
 
-    def put(self, file: CourseFile, source: BinaryIO) -> CourseFile:
+    def put(self, file: CourseFile, source: BinaryIO, *, keep: Collection[str] = ()) -> CourseFile:
         # The source may be slow: it is read to its end before anybody has to wait for this write.
         with ExitStack() as stack:
             content = run_blocking(stack.enter_context, set_aside(source, SLICE))
-            return self._session.write(statements.put, file, content)
+            return self._session.write(statements.put, file, content, keep)
 
     def put_many(self, files: Sequence[tuple[CourseFile, bytes]]) -> Sequence[CourseFile]:
         with ExitStack() as stack:

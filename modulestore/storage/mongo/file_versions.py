@@ -155,10 +155,15 @@ def new_announcement(course: str, version: Mapping[str, Any], time: datetime) ->
     }
 
 
-def switching(put: ObjectId) -> Pipeline:
-    """What lets a name stand for what was announced; only for names that have this announcement."""
+def switching(put: ObjectId, keep: Collection[str] = ()) -> Pipeline:
+    """What lets a name stand for what was announced, with what ``keep`` names of the metadata as it is until
+    then; only for names that have this announcement.
+    """
     is_own = {"$eq": ["$$this.version.put", put]}
     own = field_of_first("$pending", is_own, "version")
+    if keep:
+        kept = {"$cond": [_HAS_CURRENT, {name: f"$current.{name}" for name in keep}, {}]}
+        own = {"$mergeObjects": [own, kept]}
     return [{"$set": {"history": _ENDED, "current": own, "pending": without("$pending", is_own)}}, _BLOBS]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from modulestore.errors import AssetNotFound, CorruptDocument
 from modulestore.keys import AssetKey, ContextKey
-from modulestore.model.files import CourseFile, FileVersion, changed_metadata
+from modulestore.model.files import CourseFile, FileVersion, changed_metadata, with_kept
 from modulestore.storage.content import Content, course_name, file_key, parse_file_key, pieces
 from modulestore.storage.documents import now
 from modulestore.storage.sqlite.columns import from_milliseconds, milliseconds
@@ -49,10 +49,14 @@ def list_course(connection: sqlite3.Connection, course: ContextKey) -> list[Cour
     return sorted((_file(row, course) for row in rows), key=lambda file: (file.key.name, file.key.type))
 
 
-def put(connection: sqlite3.Connection, file: CourseFile, content: Content) -> CourseFile:
-    """Store bytes, unless they are there already, and let the file's name stand for them."""
+def put(
+    connection: sqlite3.Connection, file: CourseFile, content: Content, keep: Collection[str] = ()
+) -> CourseFile:
+    """Store bytes, unless they are there already, and let the file's name stand for them; what ``keep`` names
+    of its metadata stays as it is.
+    """
     stored = replace(
-        file,
+        with_kept(file, get(connection, file.key) if keep else None, keep),
         key=file_key(file.key),
         length=content.length,
         md5=content.md5.hex(),

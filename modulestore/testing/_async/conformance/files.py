@@ -76,6 +76,22 @@ class FileTests(SuiteBase):
         )
         assert stored == expected
 
+    async def test_metadata_that_is_kept(self, backend: Backend) -> None:
+        new = new_file("a", display_name="B", content_type="text/plain")
+        first = await backend.files.put(new, io.BytesIO(b"1"), keep=("locked", "display_name"))
+        assert (first.locked, first.display_name) == (False, "B"), "there is nothing to keep"
+        old = new_file("a", display_name="A", locked=True, import_path="x/a", content_type="image/png")
+        await backend.files.put(old, io.BytesIO(b"2"))
+        stored = await backend.files.put(new, io.BytesIO(b"3"), keep=("locked", "display_name"))
+        assert await backend.files.get(new.key) == stored
+        assert stored == replace(
+            new,
+            display_name="A",
+            locked=True,
+            **{name: getattr(stored, name) for name in ("length", "md5", "sha256", "uploaded_on")},
+        )
+        assert await self._read(backend, new.key) == b"3"
+
     async def test_file_with_as_little_metadata_as_possible(self, backend: Backend) -> None:
         stored = await backend.files.put(new_file(), io.BytesIO(b"x"))
         assert await backend.files.get(stored.key) == stored
