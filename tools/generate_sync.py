@@ -35,6 +35,7 @@ ASYNC_ONLY = {
     "modulestore/_async/motor.py",
     "tests/_async/test_bundle_failures.py",
     "tests/_async/test_checking.py",
+    "tests/_async/test_converting.py",
     "tests/_async/test_draft_course_failures.py",
     "tests/_async/test_draft_courses.py",
     "tests/_async/test_motor.py",

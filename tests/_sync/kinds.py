@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 KINDS = ("sqlite", "mongodb-format-1")
-"""Each database, and each format, once: all else is generated from what is tried on every combination."""
+"""Each database, and each format, once: the code is generated from what is tried on the others too."""

@@ -20,8 +20,18 @@ from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Call
 from modulestore._async.wrappers import WrappedBackend
 from modulestore.storage.sqlite.database import MEMORY, Database
+from tests.profiles import IS_STRESS
 
-__all__ = ["MEETINGS", "Outcome", "Snapshot", "SteppedBackend", "every_schedule", "finish", "random_schedule"]
+__all__ = [
+    "FEW_SWITCHES",
+    "MEETINGS",
+    "Outcome",
+    "Snapshot",
+    "SteppedBackend",
+    "every_schedule",
+    "finish",
+    "random_schedule",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +56,10 @@ MEETINGS = frozenset(
 """Calls whose order counts. The others write documents under new ids, or read what never changes: it makes no
 difference whether somebody else does something before or after them.
 """
+
+
+FEW_SWITCHES = None if IS_STRESS else 4
+"""How often one who could go on has to wait, where every order is tried."""
 
 
 class _Session(Session):
@@ -132,12 +146,18 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
             return result
 
 
-def run(coroutines: list[Coroutine[Any, Any, object]], choose: Callable[[int], int]) -> list[Outcome]:
-    """Run to the end, ``choose`` saying which of so many goes on; the outcome of each."""
+def run(
+    coroutines: list[Coroutine[Any, Any, object]], choose: Callable[[int, int | None], int]
+) -> list[Outcome]:
+    """Run to the end; the outcome of each. ``choose`` says which of so many goes on; it is told which of them
+    went last, if it still can.
+    """
     outcomes: list[Outcome] = [None] * len(coroutines)
     waiting = list(range(len(coroutines)))
+    number = -1
     while waiting:
-        at = choose(len(waiting)) if len(waiting) > 1 else 0
+        last = waiting.index(number) if number in waiting else None
+        at = choose(len(waiting), last) if len(waiting) > 1 else 0
         number = waiting[at]
         try:
             coroutines[number].send(None)
@@ -153,16 +173,30 @@ def run(coroutines: list[Coroutine[Any, Any, object]], choose: Callable[[int], i
 Start = Callable[[], list[Coroutine[Any, Any, object]]]
 
 
-def every_schedule(start: Start, *, most: int) -> Iterator[tuple[list[int], list[Outcome]]]:
-    """Every order in which coroutines can be stepped, the first ``most`` of them, and what comes of it."""
+def every_schedule(
+    start: Start, *, most: int, switches: int | None = None
+) -> Iterator[tuple[list[int], list[Outcome]]]:
+    """Every order in which coroutines can be stepped, the first ``most`` of them, and what comes of it.
+
+    With ``switches``, only those in which one that could have gone on has to wait so often: nearly all that
+    goes wrong goes wrong with few.
+    """
     prefix: list[int] = []
     for _ in range(most):
         taken: list[tuple[int, int]] = []
 
-        def choose(options: int, taken: list[tuple[int, int]] = taken, prefix: list[int] = prefix) -> int:
+        def choose(
+            waiting: int,
+            last: int | None,
+            taken: list[tuple[int, int]] = taken,
+            prefix: list[int] = prefix,
+        ) -> int:
+            # The first choice is to let the last one go on.
+            switched = sum(choice != 0 for choice, _ in taken)
+            options = 1 if switches is not None and last is not None and switched >= switches else waiting
             choice = prefix[len(taken)] if len(taken) < len(prefix) else 0
             taken.append((choice, options))
-            return choice
+            return ((last or 0) + choice) % waiting
 
         outcomes = run(start(), choose)
         yield [choice for choice, _ in taken], outcomes
@@ -177,4 +211,4 @@ def every_schedule(start: Start, *, most: int) -> Iterator[tuple[list[int], list
 def random_schedule(start: Start, seed: int) -> list[Outcome]:
     """One order, as the seed has it."""
     dice = random.Random(seed)
-    return run(start(), dice.randrange)
+    return run(start(), lambda waiting, last: dice.randrange(waiting))

@@ -29,6 +29,7 @@ from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
 from modulestore.testing._async.faults import FaultyBackend
 from tests._async.stores import everything
 from tests.authoring.stepping import (
+    FEW_SWITCHES,
     MEETINGS,
     Outcome,
     Snapshot,
@@ -312,7 +313,7 @@ def test_every_order_of_two(snapshot: Snapshot, first: str) -> None:
         few |= set() if "undelete" in whats else {"records.list"}
         run = Run(snapshot, whats, MEETINGS - few)
         pair = 0
-        for choices, outcomes in every_schedule(run.start, most=MOST):
+        for choices, outcomes in every_schedule(run.start, most=MOST, switches=FEW_SWITCHES):
             pair += 1
             try:
                 finish(run.expect_sound(outcomes))
@@ -339,7 +340,7 @@ def test_every_order_of_two_when_the_first_gets_no_reply(
 ) -> None:
     """It asks again, and somebody else may have committed before or upon what it had asked for."""
     run = Run(snapshot, whats, frozenset({"index.get", "index.swap"}), lost=lost)
-    for choices, outcomes in every_schedule(run.start, most=MOST):
+    for choices, outcomes in every_schedule(run.start, most=MOST, switches=FEW_SWITCHES):
         try:
             finish(run.expect_sound(outcomes))
         except Exception as error:
@@ -363,7 +364,7 @@ def test_many_orders_of_three(seed: int) -> None:
 def test_a_publish_that_is_overtaken_does_not_take_the_outline_back(snapshot: Snapshot) -> None:
     """Chapters are published as soon as they are saved: no later publish of an older draft undoes that."""
     run = Run(snapshot, ("name the chapter", "publish"), MEETINGS)
-    for _, outcomes in every_schedule(run.start, most=MOST):
+    for _, outcomes in every_schedule(run.start, most=MOST, switches=FEW_SWITCHES):
         store = AsyncStore(run.backend)
         heads = Heads(finish(store.open(KEY, branch="draft")), finish(store.open(KEY, branch="published")))
         assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []

@@ -16,15 +16,11 @@ from modulestore.testing._sync.conformance.upkeep import UpkeepTests
 from tests.object_servers import ObjectServer
 
 
-class TestFolder(FileTests, FileHistoryTests, UpkeepTests):
-    """Objects in a folder."""
+class OnMongo(FileTests):
+    """MongoDB, with its objects in a place."""
 
     keeps_what_is_read: ClassVar[bool] = True
     keeps_history: ClassVar[bool] = True
-
-    @pytest.fixture
-    def objects(self, tmp_path: Path) -> str:
-        return f"file://{tmp_path}/objects"
 
     @pytest.fixture
     def place(self, mongodb_url: str, objects: str) -> tuple[str, str]:
@@ -36,7 +32,15 @@ class TestFolder(FileTests, FileHistoryTests, UpkeepTests):
         return backend
 
 
-class TestS3(TestFolder):
+class TestFolder(OnMongo, FileHistoryTests, UpkeepTests):
+    """Objects in a folder."""
+
+    @pytest.fixture
+    def objects(self, tmp_path: Path) -> str:
+        return f"file://{tmp_path}/objects"
+
+
+class TestS3(OnMongo):
     """Objects in a server of object storage."""
 
     @pytest.fixture

@@ -349,7 +349,7 @@ def by_chance(race: Race, seed: int) -> list[Outcome]:
     dice = random.Random(seed)
     lead = dice.randrange(90)
 
-    def choose(options: int) -> int:
+    def choose(options: int, last: int | None) -> int:
         nonlocal lead
         lead -= 1
         return 0 if lead >= 0 else dice.randrange(options)
@@ -392,7 +392,7 @@ def expect_overtaken(race: Race, steps: int) -> int:
     """The pruner goes so many steps, then the writer all of its own; how many there were of both."""
     taken = 0
 
-    def choose(options: int) -> int:
+    def choose(options: int, last: int | None) -> int:
         nonlocal taken
         taken += 1
         return 0 if taken <= steps else 1

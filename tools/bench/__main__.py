@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         about = machine(chosen.about)
         for job in options.jobs or JOBS:
             for case in job.cases(surroundings):
-                results += measure(case, rounds, _say, warm=not options.quick)
+                results += measure(case, rounds, _say, quick=options.quick)
     if options.json:
         print(json.dumps(as_json(results, about, rounds, quick=options.quick)))
     else:

@@ -23,7 +23,7 @@ from pymongo import monitoring
 
 from tools.bench.cases import Operation, Outcome
 
-__all__ = ["Costs", "Sample", "alone", "sample", "sample_alone"]
+__all__ = ["Costs", "Sample", "alone", "beside", "sample", "sample_alone"]
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PROCESS = Path("/proc/self")
@@ -51,6 +51,11 @@ class Costs(NamedTuple):
 def alone(operation: Operation) -> Costs:
     """Do an operation in a process of its own."""
     return Costs(**_in_process(operation, "costs"))
+
+
+def beside(operation: Operation) -> Costs:
+    """Do an operation in this process, which is quick, and says nothing of memory."""
+    return _costs(operation)._replace(peak=None, process=None)
 
 
 class Sample(NamedTuple):

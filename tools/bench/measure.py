@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.bench.alone import Costs, Sample, alone, sample, sample_alone
+from tools.bench.alone import Costs, Sample, alone, beside, sample, sample_alone
 from tools.bench.cases import Case, Goal, Outcome
 
 __all__ = ["Result", "measure"]
@@ -76,8 +76,9 @@ class Result:
         return within and not (goal.lossless and lost)
 
 
-def measure(case: Case, rounds: int, say: Callable[[str], None], *, warm: bool = True) -> Iterator[Result]:
-    """Do every variant once to ``warm`` up, then all of them in turn, ``rounds`` times.
+def measure(case: Case, rounds: int, say: Callable[[str], None], *, quick: bool = False) -> Iterator[Result]:
+    """Do every variant once to warm up, then all of them in turn, ``rounds`` times, and once more in a process
+    of its own for its costs. To be ``quick``: no warming up, and no process.
 
     Raises:
         AssertionError: the variants do not do the same.
@@ -85,7 +86,7 @@ def measure(case: Case, rounds: int, say: Callable[[str], None], *, warm: bool =
     operations = [variant.operation for variant in case.variants]
     rounds = min(rounds, case.rounds or rounds)
     take = sample_alone if case.fresh else sample
-    if warm:
+    if not quick:
         say(f"{case.job}, {case.data}: warming up")
         for operation in operations:
             take(operation)
@@ -111,7 +112,7 @@ def measure(case: Case, rounds: int, say: Callable[[str], None], *, warm: bool =
             ratio=None if reference is None else _ratio(mine, reference),
             reference=None if case.reference is None else case.reference.name,
             goal=next((goal for wanted, goal in case.goals if wanted == variant), None),
-            costs=alone(variant.operation),
+            costs=beside(variant.operation) if quick else alone(variant.operation),
             outcomes=[one.outcome for one in found if one.outcome is not None],
             note=found[-1].note,
         )
