@@ -77,7 +77,7 @@ class Result:
 
 
 def measure(case: Case, rounds: int, say: Callable[[str], None], *, quick: bool = False) -> Iterator[Result]:
-    """Do every variant once to warm up, then all of them in turn, ``rounds`` times, and once more in a process
+    """Do every variant once to warm up, then all of them in turn, ``rounds`` times, and once in a process
     of its own for its costs. To be ``quick``: no warming up, and no process.
 
     Raises:
