@@ -32,6 +32,7 @@ from modulestore.model.commit import BranchMove, Commit
 from modulestore.model.conflict import KeptConflict
 from modulestore.model.course import Block, Course
 from modulestore.model.diff import Diff
+from modulestore.model.exporting import ExportReport
 from modulestore.model.file_listing import FilePage
 from modulestore.model.files import CourseFile, FileVersion, Upload
 from modulestore.model.history import BlockVersion, VersionInfo
@@ -92,6 +93,7 @@ __all__ = [
     "DraftConversion",
     "EditSession",
     "EffectiveField",
+    "ExportReport",
     "FilePage",
     "FileVersion",
     "GradableCounts",

@@ -14,6 +14,7 @@ from modulestore._async.catalog import CatalogStore
 from modulestore._async.checking import CheckingStore
 from modulestore._async.converting import ConvertingStore
 from modulestore._async.draft_courses import DraftCoursesStore
+from modulestore._async.exporting import ExportingStore
 from modulestore._async.finding import find_wanted
 from modulestore._async.importing import Importer
 from modulestore._async.libraries import LibraryStore
@@ -37,6 +38,7 @@ __all__ = ["AsyncStore"]
 
 class AsyncStore(
     BundlingStore,
+    ExportingStore,
     StatisticsStore,
     VersionStore,
     PublishingStore,

@@ -15,6 +15,7 @@ from modulestore._sync.catalog import CatalogStore
 from modulestore._sync.checking import CheckingStore
 from modulestore._sync.converting import ConvertingStore
 from modulestore._sync.draft_courses import DraftCoursesStore
+from modulestore._sync.exporting import ExportingStore
 from modulestore._sync.finding import find_wanted
 from modulestore._sync.importing import Importer
 from modulestore._sync.libraries import LibraryStore
@@ -38,6 +39,7 @@ __all__ = ["Store"]
 
 class Store(
     BundlingStore,
+    ExportingStore,
     StatisticsStore,
     VersionStore,
     PublishingStore,

@@ -16,6 +16,7 @@ from modulestore.cli import (
     checking,
     conflicts,
     editing,
+    exporting,
     history,
     importing,
     pruning,
@@ -73,6 +74,7 @@ def _settings(
 
 app.command("create")(catalog.create)
 app.command("import")(importing.import_)
+app.command("export")(exporting.export)
 app.command("courses")(reading.courses)
 app.command("tree")(reading.tree)
 app.command("blocks")(reading.blocks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from modulestore.keys import BlockKey, is_block_id
 from modulestore.model.branches import DIRECT_ONLY
@@ -17,15 +17,19 @@ from modulestore.model.plain import PlainBlock
 from modulestore.olx.loader import Loader
 from modulestore.olx.names import Named, block_id
 from modulestore.olx.orphans import report_orphans
-from modulestore.olx.policy import Policy
+from modulestore.olx.policy import Policy, read_json
 from modulestore.olx.problems import clipped
 from modulestore.olx.tree import SubTree
 from modulestore.olx.xml import Element, Malformed, drop_attribute
 
-__all__ = ["Drafts", "read_drafts"]
+__all__ = ["INDEX", "OUTLINE", "Drafts", "read_drafts"]
 
 _FOLDER = "drafts"
-_INDEX = "index_in_children_list"
+INDEX: Final = "index_in_children_list"
+OUTLINE: Final = "modulestore.json"
+"""Children of blocks of the outline on the draft branch, ``{"sequential/id": [["vertical", "id"], …]}``,
+where they are others than drafts make them. Only our exports have it.
+"""
 _PARENTS = ("parent_url", "parent_sequential_url")
 
 
@@ -78,6 +82,7 @@ def read_drafts(published: Loader) -> Drafts:
             f"its parent {root.parent.type}/{root.parent.id} is nowhere in the course",
             "the draft is left out",
         )
+    _apply_outline(loader, view)
     report_orphans(loader)
     drafts.places = loader.places
     drafts.blocks = {key: block for key, block in loader.blocks.items() if published.blocks.get(key) != block}
@@ -101,9 +106,31 @@ class _Overlay:
         self._drafts[key] = block
 
 
+def _apply_outline(loader: Loader, view: _Overlay) -> None:
+    outline = read_json(loader.tree, OUTLINE, loader.problems, "left out")
+    for name, children in outline.items() if isinstance(outline, dict) else ():
+        block_type, _, written = name.partition("/")
+        key = BlockKey(block_type, written)
+        known = (
+            [BlockKey(*child) for child in children if _is_pair(child)]
+            if isinstance(children, list)
+            else None
+        )
+        if key not in view or key.type not in DIRECT_ONLY or known is None:
+            loader.problems.add(
+                loader.place(OUTLINE), f"{clipped(name)} is no block of the outline with children", "left out"
+            )
+            continue
+        view[key] = replace(view[key], children=[child for child in known if child in view])
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+
+
 def _root(loader: Loader, path: str) -> _Root | None:
     """The root that a file holds; None if it holds none, or (reported) one that cannot be read."""
-    if _INDEX.encode() not in loader.tree.read(path):
+    if INDEX.encode() not in loader.tree.read(path):
         return None
     block_type, _, name = path.removesuffix(".xml").partition("/")
     written = name.replace("/", ":")
@@ -112,7 +139,7 @@ def _root(loader: Loader, path: str) -> _Root | None:
     except Malformed as error:
         loader.problems.add(loader.base + error.place, error.message, "the draft is left out")
         return None
-    place, index = loader.place(path, element), element.get(_INDEX)
+    place, index = loader.place(path, element), element.get(INDEX)
     if index is None:
         loader.used.discard(path)  # the text is somewhere in the content: it is no root, but may be a child
         return None
@@ -133,7 +160,7 @@ def _root(loader: Loader, path: str) -> _Root | None:
                 f"its parent {clipped(parent_text)} is in another course",
                 "read as the block of this name in this course",
             )
-        for name in (_INDEX, *_PARENTS):
+        for name in (INDEX, *_PARENTS):
             drop_attribute(element, name)
         key = BlockKey(block_type, block_id(written))
         return _Root(int(index), path, written, key, element, parent.key)

@@ -13,14 +13,14 @@ from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.loader import Loader
 from modulestore.olx.xml import Element, Malformed, children_of
 
-__all__ = ["read_metadata"]
+__all__ = ["ADDRESSES", "DATES", "PEOPLE", "TEXTS", "VERSIONS", "read_metadata"]
 
 _FILE = "assets/assets.xml"
-_TEXTS = ("pathname", "internal_name", "contenttype", "thumbnail")
-_VERSIONS = ("curr_version", "prev_version")
-_PEOPLE = ("created_by", "edited_by")
-_ADDRESSES = ("created_by_email", "edited_by_email")
-_DATES = ("created_on", "edited_on")
+TEXTS = ("pathname", "internal_name", "contenttype", "thumbnail")
+VERSIONS = ("curr_version", "prev_version")
+PEOPLE = ("created_by", "edited_by")
+ADDRESSES = ("created_by_email", "edited_by_email")
+DATES = ("created_on", "edited_on")
 
 
 def read_metadata(loader: Loader) -> Mapping[str, Sequence[Mapping[str, Any]]]:
@@ -54,11 +54,11 @@ def _entry(
         text = texts.get(name, "None")
         return None if text == "None" else text
 
-    edit_info: dict[str, Any] = {name: said(name) for name in (*_VERSIONS, *_ADDRESSES)}
-    for name in _PEOPLE:
+    edit_info: dict[str, Any] = {name: said(name) for name in (*VERSIONS, *ADDRESSES)}
+    for name in PEOPLE:
         person = said(name)
         edit_info[name] = int(person) if person and person.isascii() and person.isdigit() else person
-    for name in _DATES:
+    for name in DATES:
         edit_info[name] = parse_date(said(name) or "")
     fields: Any = {}
     try:
@@ -69,7 +69,7 @@ def _entry(
     return {
         "filename": filename,
         "asset_type": asset_type,
-        **{name: said(name) for name in _TEXTS},
+        **{name: said(name) for name in TEXTS},
         "locked": {"true": True, "false": False}.get((said("locked") or "").lower()),
         "fields": fields if isinstance(fields, dict) else {},
         "edit_info": edit_info,

@@ -13,7 +13,7 @@ from modulestore.olx.jsontext import NotJSON, decoded, parse_json
 from modulestore.olx.problems import Problems, clipped
 from modulestore.olx.tree import FileTree
 
-__all__ = ["Policy", "grading_policy", "read_json"]
+__all__ = ["Policy", "completed_grading", "grading_policy", "read_json"]
 
 # What the platform takes for a part that a grading policy does not have.
 _DEFAULT_GRADING: Mapping[str, Any] = {
@@ -53,10 +53,14 @@ class Policy:
 
     def entry(self, block_type: str, written: str) -> Mapping[str, Any]:
         """What the policy says of a block; empty if nothing."""
+        return self.find(block_type, written) or {}
+
+    def find(self, block_type: str, written: str) -> Mapping[str, Any] | None:
+        """What the policy says of a block; None if it does not speak of it."""
         name = f"{block_type}/{written}"
         entry = self._entries.get(name)
         if not isinstance(entry, dict):
-            return {}
+            return None
         self._met.add(name)
         return entry
 
@@ -79,11 +83,16 @@ def grading_policy(tree: FileTree, run: str, problems: Problems) -> dict[str, An
         if tree.exists(path):
             policy = read_json(tree, path, problems, "the default is used")
             if isinstance(policy, dict):
-                return {**deepcopy(_DEFAULT_GRADING), **policy}
+                return completed_grading(policy)
             if policy is not None:
                 problems.add(path, "is not a JSON object", "the default is used")
             return None
     return None
+
+
+def completed_grading(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """A grading policy with what the platform takes for the parts that it does not have."""
+    return {**deepcopy(_DEFAULT_GRADING), **policy}
 
 
 def read_json(tree: FileTree, path: str, problems: Problems, otherwise: str) -> Any:

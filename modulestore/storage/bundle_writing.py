@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
-from modulestore.errors import InvalidInput, StorageError, StorageFull
 from modulestore.formats.bundles.contents import (
     BundleCounts,
     BundledRecord,
@@ -24,6 +19,7 @@ from modulestore.formats.bundles.contents import (
 )
 from modulestore.formats.bundles.sections import BEGINNING, first_digest, write_section
 from modulestore.model.files import CourseFile
+from modulestore.storage.new_files import NewFile
 
 __all__ = ["BundleWriter"]
 
@@ -48,15 +44,8 @@ class BundleWriter:
         Raises:
             InvalidInput: there is something already and ``force`` is not set, or there can be nothing.
         """
-        self._dest, self._force = dest, force
-        self._refuse_existing()
-        self.path = dest.with_name(f".{dest.name}.{token_hex(4)}.part")
-        try:
-            self._file = self.path.open("xb")
-        except OSError as error:
-            hint = "give a file in a folder that exists"
-            message = f"cannot be written: {error.strerror or error}"
-            raise InvalidInput(message, place=str(dest), hint=hint) from error
+        self._new = NewFile(dest, force=force)
+        self.path = self._new.path
         self.counts = BundleCounts()
         self.size = 0
         self._sha256 = hashlib.sha256()
@@ -67,9 +56,7 @@ class BundleWriter:
 
     def close(self) -> None:
         """Close the file, and remove it unless it has its name."""
-        with suppress(OSError):  # also what is left in the buffer when there is no room
-            self._file.close()
-        self.path.unlink(missing_ok=True)
+        self._new.close()
 
     @property
     def digest(self) -> str:
@@ -119,11 +106,7 @@ class BundleWriter:
         """Complete the file, and make sure that it is on the disk."""
         self._flush()
         self._section(Kind.LAST, encode_counts(self.counts))
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise self._failed(error) from error
+        self._new.end()
 
     def publish(self) -> None:
         """Give the file its name.
@@ -131,24 +114,7 @@ class BundleWriter:
         Raises:
             InvalidInput: there is something of this name by now, and it is not to be overwritten.
         """
-        try:
-            if self._force:
-                os.replace(self.path, self._dest)
-            else:
-                os.link(self.path, self._dest)  # unlike renaming, it replaces nothing
-        except FileExistsError:
-            self._refuse_existing()
-            raise
-        except OSError as error:
-            if self._force or error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-                raise self._failed(error) from error
-            self._refuse_existing()  # a file system without links
-            os.replace(self.path, self._dest)
-
-    def _refuse_existing(self) -> None:
-        if self._dest.is_dir() or (os.path.lexists(self._dest) and not self._force):
-            hint = "give the name of a new file" if self._dest.is_dir() else "--force overwrites it"
-            raise InvalidInput("is there already", place=str(self._dest), hint=hint)
+        self._new.publish()
 
     def _collect(self, kind: str, documents: list[bytes]) -> None:
         self._begin(kind)
@@ -173,13 +139,6 @@ class BundleWriter:
         self._write(section)
 
     def _write(self, data: bytes) -> None:
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise self._failed(error) from error
+        self._new.write(data)
         self._sha256.update(data)
         self.size += len(data)
-
-    def _failed(self, error: OSError) -> StorageError:
-        kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageError
-        return kind(f"the bundle cannot be written: {error.strerror or error}", place=str(self._dest))

@@ -6,6 +6,7 @@ Source: course archive format, type rules of html, problem, word_cloud and lti, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modulestore.model.fields import BLOCK_TYPES, FIELD_NAMES_NEVER_READ
 from modulestore.olx.attributes import remove_settings, take_classic, take_pure
@@ -13,10 +14,10 @@ from modulestore.olx.names import pointed_file
 from modulestore.olx.reading import Reading
 from modulestore.olx.xml import drop_attribute, inner_xml, outer_xml, pretty_xml, without_blanks
 
-__all__ = ["decoded_body", "html", "keep_xml", "problem", "raw", "with_optional_xml"]
+__all__ = ["RERANDOMIZE_OF_OLD", "decoded_body", "html", "keep_xml", "problem", "raw", "with_optional_xml"]
 
 # What the platform reads an empty or an old value of ``rerandomize`` as.
-_RERANDOMIZE_OF_OLD = {"": "always", "true": "always", "false": "per_student"}
+RERANDOMIZE_OF_OLD: Final = {"": "always", "true": "always", "false": "per_student"}
 
 
 def html(reading: Reading) -> None:
@@ -31,8 +32,10 @@ def problem(reading: Reading) -> None:
     """The XML of the problem, without the attributes that are settings, indented."""
     take_classic(reading)
     mode = reading.settings.get("rerandomize")
-    if isinstance(mode, str) and mode in _RERANDOMIZE_OF_OLD:
-        reading.settings["rerandomize"] = _RERANDOMIZE_OF_OLD[mode]
+    if isinstance(mode, str) and mode in RERANDOMIZE_OF_OLD:
+        reading.settings["rerandomize"] = RERANDOMIZE_OF_OLD[mode]
+    if "data" in reading.content:
+        return  # said by ``<meta>``: it is no XML
     remove_settings(reading.element, reading.key.type)
     in_own_file = reading.path.startswith("problem/")  # the loader has taken the blanks out already
     element = reading.element if in_own_file else without_blanks(reading.element)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from modulestore.olx.attributes import take_classic, take_options, take_pure
+from modulestore.olx.links import Links
 from modulestore.olx.reading import Reading
 from modulestore.olx.xml import children_of, drop_attribute, remove_child
 
-__all__ = ["conditional", "container", "course", "library"]
+__all__ = ["CONDITIONS", "conditional", "container", "course", "library", "portable_books"]
 
-_CONDITIONS = ("submitted", "attempted", "correct", "voted", "poll_answer")
+CONDITIONS = ("submitted", "attempted", "correct", "voted", "poll_answer")
 
 
 def container(reading: Reading) -> None:
@@ -38,10 +39,28 @@ def course(reading: Reading) -> None:
     if textbooks:
         reading.put("textbooks", textbooks)
     container(reading)
-    for book in _dicts(reading.settings.get("pdf_textbooks")):
-        for chapter in _dicts(book.get("chapters")):
-            if isinstance(chapter.get("url"), str):
-                chapter["url"] = reading.loader.links.portable_url(chapter["url"])
+    if "pdf_textbooks" in reading.settings:
+        reading.settings["pdf_textbooks"] = portable_books(
+            reading.settings["pdf_textbooks"], reading.loader.links
+        )
+
+
+def portable_books(books: Any, links: Links) -> Any:
+    """Textbooks with the links of their chapters made portable."""
+    if not isinstance(books, list):
+        return books
+    return [
+        {**book, "chapters": [_portable_chapter(chapter, links) for chapter in book["chapters"]]}
+        if isinstance(book, dict) and isinstance(book.get("chapters"), list)
+        else book
+        for book in books
+    ]
+
+
+def _portable_chapter(chapter: Any, links: Links) -> Any:
+    if isinstance(chapter, dict) and isinstance(chapter.get("url"), str):
+        return {**chapter, "url": links.portable_url(chapter["url"])}
+    return chapter
 
 
 def library(reading: Reading) -> None:
@@ -56,10 +75,10 @@ def library(reading: Reading) -> None:
 def conditional(reading: Reading) -> None:
     """A block that shows its children on a condition; ``<show>`` lists blocks from elsewhere."""
     references, element = reading.loader.references, reading.element
-    take_classic(reading, skip=("sources", "message", *_CONDITIONS))
+    take_classic(reading, skip=("sources", "message", *CONDITIONS))
     sources = [text for text in element.get("sources", "").split(";") if text.strip()]
     reading.put("sources_list", references.stored_list([text.strip() for text in sources], reading.place()))
-    for condition in _CONDITIONS:
+    for condition in CONDITIONS:
         if (value := element.get(condition)) is not None:
             reading.put("conditional_attr", condition)
             reading.put("conditional_value", value)
@@ -77,7 +96,3 @@ def conditional(reading: Reading) -> None:
         for key in references.blocks(stored):
             reading.add_child(key, child)
     reading.put("show_tag_list", shown)
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,150 @@
+"""Blocks as elements and files: ``modulestore.olx.loader`` and its rules backwards.
+
+Source: course archive format, which blocks get their own file on export; type rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modulestore.errors import InvalidCourse
+from modulestore.keys import BlockKey, ContextKey
+from modulestore.model.plain import PlainBlock
+from modulestore.olx.links import Links
+from modulestore.olx.names import pointed_file
+from modulestore.olx.problems import Problems
+from modulestore.olx.reading import FAMILY
+from modulestore.olx.tree import is_ignored
+from modulestore.olx.writing.elements import element_text
+
+__all__ = ["BlockWriter", "Definition", "is_safe"]
+
+_LONGEST = 240  # bytes of one part of a path: file systems take 255
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a block is written as.
+
+    Attributes:
+        text: its element.
+        inline: it stands in its parent; else in a file of its own, to which the parent points.
+    """
+
+    text: str
+    inline: bool = False
+
+
+@dataclass(slots=True)
+class BlockWriter:
+    """Writes blocks, each once, and the files that they need.
+
+    Attributes:
+        course: whose keys references are written with.
+        blocks: the blocks of a branch.
+        links: of the course.
+        problems: where to report what cannot be written.
+        policy: entries for what no element can say; None where no policy is read.
+        base: what to put before a path.
+        files: what was written, by path.
+    """
+
+    course: ContextKey
+    blocks: Mapping[BlockKey, PlainBlock]
+    links: Links
+    problems: Problems
+    policy: dict[str, dict[str, Any]] | None
+    base: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    _pointers: dict[BlockKey, str] = field(default_factory=dict)
+    _chain: list[BlockKey] = field(default_factory=list)
+
+    def element(self, key: BlockKey) -> str:
+        """What stands for a block in its parent.
+
+        Raises:
+            InvalidCourse: blocks contain each other.
+        """
+        if key in self._pointers:
+            return self._pointers[key]
+        definition = self.define(key)
+        if definition.inline:
+            element = definition.text
+        else:
+            path, element = self._placed(key)
+            self.put(path, f"{definition.text}\n")
+        self._pointers[key] = element
+        return element
+
+    def define(self, key: BlockKey, more: Mapping[str, str] | None = None) -> Definition:
+        """A block as an element of its own, with ``more`` attributes at its end.
+
+        Raises:
+            InvalidCourse: blocks contain each other.
+        """
+        from modulestore.olx.writing.rules import rule_of
+
+        if key in self._chain:
+            names = " → ".join(f"{one.type}/{one.id}" for one in [*self._chain, key])
+            raise InvalidCourse(f"blocks contain each other: {names}", place=str(self.course))
+        self._chain.append(key)
+        definition = rule_of(self.blocks[key])(self, self.blocks[key], more or {})
+        self._chain.pop()
+        return definition
+
+    def children(self, block: PlainBlock) -> list[str]:
+        """What stands for the children of a block."""
+        return [self.element(child) for child in block.children or () if child in self.blocks]
+
+    def put(self, path: str, text: str) -> None:
+        """A file."""
+        self.files[self.base + path] = text.encode()
+
+    def report(self, block: PlainBlock, message: str, action: str) -> None:
+        """Report something about a block."""
+        self.problems.add(f"{self.base}{block.key.type}/{block.key.id}", message, action)
+
+    def portable(self, text: str) -> str:
+        """A text with its links made portable, as the reader has them."""
+        return self.links.portable(text)
+
+    def body_file(self, block: PlainBlock) -> tuple[str, str]:
+        """Where the body of a block goes, and what its ``filename`` is."""
+        folder, _, name = pointed_file("html", block.key.id).removesuffix(".xml").rpartition("/")
+        path = f"{folder}/{name}.html"
+        if not is_safe(path):
+            # The reader looks for it in the folder of the block, and then in every folder above.
+            name = _safe_name(block.key)
+            path = f"{folder}/{name}.html" if is_safe(f"{folder}/{name}") else f"{name}.html"
+        return path, name
+
+    def _placed(self, key: BlockKey) -> tuple[str, str]:
+        """The file of a block, and what points to it."""
+        path = pointed_file(key.type, key.id)
+        if is_safe(path):
+            return path, element_text(key.type, {"url_name": key.id})
+        name = _safe_name(key)
+        return f"{key.type}/{name}.xml", element_text(key.type, {"url_name": key.id, "filename": name})
+
+
+def pure_head(block: PlainBlock) -> dict[str, str]:
+    """The first attributes of a pure block."""
+    return {"url_name": block.key.id, FAMILY: "xblock.v1"}
+
+
+def is_safe(path: str) -> bool:
+    """Whether a path leads into the folder, and whether the reader would see such a file."""
+    parts = path.split("/")
+    return (
+        not is_ignored(path)
+        and not {"", ".", ".."} & set(parts)
+        and all(len(part.encode()) <= _LONGEST for part in parts)
+    )
+
+
+def _safe_name(key: BlockKey) -> str:
+    digest = hashlib.sha1(f"{key.type}/{key.id}".encode(), usedforsecurity=False).hexdigest()
+    return f"{key.type}-{digest[:16]}"

@@ -1,0 +1,103 @@
+"""Drafts as files: ``modulestore.olx.drafts`` backwards.
+
+A draft is written as the whole unit that it is in, under ``drafts/``. What units cannot say of the outline
+above them (a unit that was moved, or taken out, and is not published so yet) is in a file of our own, which
+platforms do not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from modulestore.keys import BlockKey
+from modulestore.model.branches import DIRECT_ONLY
+from modulestore.model.comparing import same_value
+from modulestore.model.plain import PlainBlock, PlainCourse
+from modulestore.olx.drafts import INDEX, OUTLINE
+from modulestore.olx.links import Links
+from modulestore.olx.names import pointed_file
+from modulestore.olx.problems import Problems
+from modulestore.olx.writing.blocks import BlockWriter, is_safe
+from modulestore.olx.writing.texts import json_text
+
+__all__ = ["write_drafts"]
+
+_FOLDER = "drafts/"
+
+
+def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[str, bytes]:
+    """The files of what differs on the draft branch."""
+    if not plain.draft_blocks:
+        return {}
+    view = {**plain.blocks, **plain.draft_blocks}
+    writer = BlockWriter(plain.key, view, links, problems, None, base=_FOLDER)
+    parents = _parents(view)
+    listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
+    roots = _roots(plain.draft_blocks, parents)
+    for position, root in sorted((_position(view, parents, root), root) for root in roots):
+        parent = next((key for key in parents[root] if key.type in DIRECT_ONLY), None)
+        path = pointed_file(root.type, root.id)
+        if parent is None or not is_safe(path):
+            writer.report(view[root], "no file can say where this draft is", "left out")
+            continue
+        more = {"parent_url": str(plain.key.usage(*parent)), INDEX: str(position)}
+        writer.put(path, f"{writer.define(root, more).text}\n")
+        children = listed.setdefault(parent, [])
+        if root not in children:
+            children.insert(position, root)
+    _write_outline(writer, plain, listed)
+    return writer.files
+
+
+def _parents(view: Mapping[BlockKey, PlainBlock]) -> dict[BlockKey, list[BlockKey]]:
+    parents: dict[BlockKey, list[BlockKey]] = {}
+    for key, block in view.items():
+        for child in block.children or ():
+            parents.setdefault(child, []).append(key)
+    return parents
+
+
+def _roots(
+    drafts: Mapping[BlockKey, PlainBlock], parents: Mapping[BlockKey, Sequence[BlockKey]]
+) -> set[BlockKey]:
+    """The blocks right below the outline that the drafts are in."""
+    roots: set[BlockKey] = set()
+    waiting = [key for key in drafts if key.type not in DIRECT_ONLY]
+    seen = set(waiting)
+    while waiting:
+        key = waiting.pop()
+        above = parents.get(key, ())
+        if any(parent.type in DIRECT_ONLY for parent in above):
+            roots.add(key)
+        for parent in above:
+            if parent.type not in DIRECT_ONLY and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return roots
+
+
+def _position(
+    view: Mapping[BlockKey, PlainBlock], parents: Mapping[BlockKey, Sequence[BlockKey]], root: BlockKey
+) -> int:
+    parent = next(key for key in parents[root] if key.type in DIRECT_ONLY)
+    return list(view[parent].children or ()).index(root)
+
+
+def _write_outline(
+    writer: BlockWriter, plain: PlainCourse, listed: Mapping[BlockKey, Sequence[BlockKey]]
+) -> None:
+    """Lists of children in the outline that are others than units being added make them."""
+    outline = {}
+    for key, block in sorted(plain.draft_blocks.items()):
+        if key.type not in DIRECT_ONLY:
+            continue
+        if list(block.children or ()) != list(listed.get(key, ())):
+            outline[f"{key.type}/{key.id}"] = [list(child) for child in block.children or ()]
+        published = plain.blocks.get(key)
+        if published is None or not same_value(
+            [published.settings, published.content, list(published.asides)],
+            [block.settings, block.content, list(block.asides)],
+        ):
+            writer.report(block, "it has no drafts, and differs from what is published", "as published")
+    if outline:
+        writer.put(OUTLINE, json_text(outline, indent=4))

@@ -1,0 +1,49 @@
+"""Elements as text. What stands inside is text already, and is left exactly as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lxml import etree
+
+from modulestore.olx.xml import Element
+
+__all__ = ["element_text", "escaped", "indented", "parsed"]
+
+_IN_ATTRIBUTES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+)
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_exact, _without_blanks = (
+    etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=blank)
+    for blank in (False, True)
+)
+
+
+def element_text(name: str, attributes: Mapping[str, str], inside: str = "") -> str:
+    """An element."""
+    opening = "".join(
+        [name, *(f' {key}="{text.translate(_IN_ATTRIBUTES)}"' for key, text in attributes.items())]
+    )
+    return f"<{opening}>{inside}</{name}>" if inside else f"<{opening}/>"
+
+
+def indented(parts: Iterable[str]) -> str:
+    """What stands inside an element, each part on a line; nothing if there is none."""
+    lines = "".join(f"\n  {part}" for part in parts)
+    return lines and lines + "\n"
+
+
+def escaped(text: str) -> str:
+    """A text between tags."""
+    return text.translate(_IN_TEXT)
+
+
+def parsed(text: object, *, blanks: bool = True) -> Element | None:
+    """The element that a stored text is; None if it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return etree.fromstring(text.encode(), _exact if blanks else _without_blanks)
+    except (etree.LxmlError, ValueError, LookupError):
+        return None

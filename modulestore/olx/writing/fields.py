@@ -1,0 +1,140 @@
+"""Fields of a block as attributes: ``modulestore.olx.attributes`` backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modulestore.keys import BlockKey, ContextKey
+from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
+from modulestore.model.plain import PlainBlock
+from modulestore.olx.reading import FAMILY
+from modulestore.olx.values import REFERENCES
+from modulestore.olx.writing.texts import classic_text, is_xml_name, is_xml_text, json_text, native, pure_text
+
+__all__ = [
+    "OTHERS",
+    "Attributes",
+    "classic_attributes",
+    "native_fields",
+    "pure_attributes",
+    "reference_texts",
+]
+
+OTHERS = "xml_attributes"
+
+# The reader takes these for other fields, or passes over them.
+_TAKEN = FIELD_NAMES_NEVER_READ | {"name", "slug", FAMILY}
+
+
+@dataclass(slots=True)
+class Attributes:
+    """Attributes of an element.
+
+    Attributes:
+        fields: those that fields are written as, by name.
+        others: those that no field is named after.
+        left: fields that no attribute reads as, as JSON; of others under ``xml_attributes``.
+    """
+
+    fields: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+    left: dict[str, Any] = field(default_factory=dict)
+
+    def leave(self, name: str, value: Any) -> None:
+        """Something that is no field has to be written elsewhere."""
+        self.left.setdefault(OTHERS, {})[name] = native(value)
+
+
+def classic_attributes(block: PlainBlock, course: ContextKey, *, skip: Collection[str] = ()) -> Attributes:
+    """The fields of a classic block but for those that are written otherwise."""
+    found = Attributes()
+    for name, value in sorted({**block.content, **block.settings}.items()):
+        if name in skip or name == OTHERS:
+            continue
+        known = field_of(block.key.type, name)
+        text = None
+        if name not in _TAKEN and is_xml_name(name):
+            text = _unknown_text(value) if known is None else _known_text(known, value, course)
+        if text is None:
+            found.left[name] = native_value_of(known, value, course)
+        else:
+            found.fields[name] = text
+    others = block.settings.get(OTHERS)
+    for name, value in sorted(others.items()) if isinstance(others, Mapping) else ():
+        free = name not in found.fields and name not in _TAKEN and field_of(block.key.type, name) is None
+        if free and isinstance(value, str) and is_xml_name(name) and is_xml_text(value):
+            found.others[name] = value
+        else:
+            found.leave(name, value)
+    return found
+
+
+def pure_attributes(block: PlainBlock, *, skip: Collection[str] = ()) -> Attributes:
+    """The fields of a pure block but for those that are written otherwise. ``others`` are those that stay in
+    the XML of the block where that is kept.
+    """
+    found = Attributes()
+    for name, value in sorted({**block.content, **block.settings}.items()):
+        if name in skip:
+            continue
+        known = field_of(block.key.type, name)
+        text = None
+        if name not in ("url_name", "slug", FAMILY) and is_xml_name(name):
+            text = _unknown_text(value) if known is None else pure_text(known.kind, value)
+        if text is None:
+            found.left[name] = native(value)
+        elif known is not None and known.scope is Scope.SETTINGS and name not in FIELD_NAMES_NEVER_READ:
+            found.fields[name] = text
+        else:
+            found.others[name] = text
+    return found
+
+
+def native_fields(block_type: str, fields: Mapping[str, Any], course: ContextKey) -> dict[str, Any]:
+    """Fields as a policy has them."""
+    return {
+        name: native_value_of(field_of(block_type, name), value, course) for name, value in fields.items()
+    }
+
+
+def native_value_of(known: Field | None, value: Any, course: ContextKey) -> Any:
+    """A value as a policy has it."""
+    references = None if known is None else reference_texts(known.kind, value, course)
+    return native(value) if references is None else references
+
+
+def reference_texts(kind: Kind, value: Any, course: ContextKey) -> Any:
+    """A stored reference, or a list or mapping of them, with keys as texts; None if it is none."""
+    if kind is Kind.REFERENCE_LIST and isinstance(value, list | tuple):
+        return [_reference_text(item, course) for item in value]
+    if kind is Kind.REFERENCE_DICT and isinstance(value, Mapping):
+        return {name: _reference_text(item, course) for name, item in value.items()}
+    return _reference_text(value, course) if kind is Kind.REFERENCE and value is not None else None
+
+
+def _reference_text(value: Any, course: ContextKey) -> Any:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return str(course.usage(*value))
+    return native(value)
+
+
+def _known_text(known: Field, value: Any, course: ContextKey) -> str | None:
+    if known.kind in REFERENCES:
+        value = reference_texts(known.kind, value, course)
+        if value is None:
+            return "null"
+    return classic_text(known.kind, value)
+
+
+def _unknown_text(value: Any) -> str | None:
+    text = value if isinstance(value, str) else json_text(value)
+    return text if is_xml_text(text) else None
+
+
+def block_of(value: Any) -> BlockKey | None:
+    """The block that a stored reference names."""
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return BlockKey(*value)
+    return None

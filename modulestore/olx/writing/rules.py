@@ -1,0 +1,368 @@
+"""How each type of block is written: one rule per type, each the reader's backwards
+(``modulestore.olx.rules``).
+
+Source: course archive format, type rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from lxml import etree
+
+from modulestore.model.fields import BLOCK_TYPES, Kind, fields_of
+from modulestore.model.plain import PlainBlock
+from modulestore.olx.attributes import OPTION
+from modulestore.olx.reading import FAMILY
+from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD
+from modulestore.olx.rules.containers import CONDITIONS
+from modulestore.olx.rules.leaves import INNER_XML
+from modulestore.olx.writing.blocks import BlockWriter, Definition, pure_head
+from modulestore.olx.writing.elements import element_text, escaped, indented, parsed
+from modulestore.olx.writing.fields import (
+    OTHERS,
+    Attributes,
+    block_of,
+    classic_attributes,
+    pure_attributes,
+    reference_texts,
+)
+from modulestore.olx.writing.texts import is_xml_name, is_xml_text, json_text
+from modulestore.olx.xml import Element, attributes_of, outer_xml, pretty_xml
+
+__all__ = ["asides_of", "options_of", "rule_of"]
+
+Rule = Callable[[BlockWriter, PlainBlock, Mapping[str, str]], Definition]
+
+# Their element stands whole in the parent, though they are of the old kind.
+_IN_PARENT = frozenset({"customtag", "book", "slides", "image", "discuss", "videodev"})
+_TIMES = ("start_time", "end_time")
+
+
+def rule_of(block: PlainBlock) -> Rule:
+    """The rule of a block: its type's own, or that of its kind."""
+    return _RULES.get(block.key.type) or _rule_of_kind(block)
+
+
+def _rule_of_kind(block: PlainBlock) -> Rule:
+    known = BLOCK_TYPES.get(block.key.type)
+    if known is None:
+        return _raw if _is_element(block) else _pure
+    if known.container:
+        return _container
+    return _raw if known.classic else _pure
+
+
+def _is_element(block: PlainBlock) -> bool:
+    """Whether a block of an unknown type is its XML, and nothing else that has to be written."""
+    return set(block.content) == {"data"} and parsed(block.content["data"]) is not None
+
+
+def _container(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    return _classic(block, classic_attributes(block, writer.course), more, writer.children(block))
+
+
+def _html(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    attributes = classic_attributes(block, writer.course, skip=("data",))
+    body = _text(writer, block, "data")
+    path, name = writer.body_file(block)
+    attributes.fields["filename"] = name
+    definition = _classic(block, attributes, more)
+    writer.files[writer.base + path] = writer.portable(body).encode()
+    if path == f"{block.key.type}/{block.key.id.replace(':', '/')}.html":
+        return definition
+    head = {"url_name": block.key.id, **attributes.fields, **attributes.others, **more}
+    return Definition(element_text("html", head, "".join(_head(block, attributes))), inline=not more)
+
+
+def _problem(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    attributes = classic_attributes(block, writer.course, skip=("data",))
+    mode = attributes.fields.get("rerandomize")
+    if mode in RERANDOMIZE_OF_OLD:
+        attributes.fields["rerandomize"] = RERANDOMIZE_OF_OLD[mode]
+    data = block.content.get("data", "")
+    element = parsed(writer.portable(data) if isinstance(data, str) else data, blanks=False)
+    if element is None:
+        # No problem that could be shown, but somebody's work all the same.
+        attributes.left["data"] = data
+        return _classic(block, attributes, more)
+    _fill(element, block, attributes, more)
+    return Definition(pretty_xml(element).rstrip("\n"))
+
+
+def _with_optional_xml(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    attributes = classic_attributes(block, writer.course, skip=("data",))
+    element = parsed(writer.portable(str(block.content.get("data") or "")))
+    if element is None:
+        for name in list(attributes.others):  # as an attribute each would make XML of the block
+            attributes.leave(name, attributes.others.pop(name))
+        return _classic(block, attributes, more)
+    _fill(element, block, attributes, more)
+    return Definition(outer_xml(element))
+
+
+def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    """The element as it was, with its settings. What else there is can only be said in a policy."""
+    element = parsed(writer.portable(str(block.content.get("data") or "")))
+    if element is None:
+        return _container(writer, block, more)
+    if element.get(FAMILY) is not None and block.key.type not in BLOCK_TYPES:
+        attributes = pure_attributes(block, skip=("data",))
+    else:
+        attributes = classic_attributes(block, writer.course, skip=("data",))
+    inline = not more and (
+        block.key.type in _IN_PARENT
+        or (block.key.type not in BLOCK_TYPES and element.get(FAMILY) is not None)
+    )
+    inline = inline and element.tag == block.key.type
+    left = {**attributes.left, **({OTHERS: attributes.others} if attributes.others else {})}
+    if attributes.others and OTHERS in attributes.left:
+        left[OTHERS] = {**attributes.others, **attributes.left[OTHERS]}
+    if left and writer.policy is not None:
+        writer.policy[f"{block.key.type}/{block.key.id}"] = left
+    elif left:
+        writer.report(block, f"{', '.join(left)} cannot be written", "left out")
+    kept = attributes_of(element)
+    element.attrib.clear()
+    if inline:
+        element.set("url_name", block.key.id)
+    for name, text in {**kept, **attributes.fields, **more}.items():
+        element.set(name, text)
+    _put_first(element, asides_of(block))
+    only_named = inline and len(element.attrib) == 1 + (FAMILY in element.attrib)
+    if only_named and not len(element) and not (element.text or "").strip():
+        inline = False  # it would be taken for a pointer
+        del element.attrib["url_name"]
+    return Definition(outer_xml(element), inline)
+
+
+def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    """Whole in its parent. Attributes that stay in its XML come before its settings, as they did."""
+    field, element = _kept_xml(block)
+    skip = () if field is None else (field,)
+    attributes = pure_attributes(block, skip=skip)
+    head = {"url_name": block.key.id}
+    inside: list[str] = []
+    if element is None:
+        head |= {FAMILY: "xblock.v1", **attributes.others}
+        inside += writer.children(block)
+    else:
+        kept = {name: text for name, text in element.attrib.items() if name not in attributes.fields}
+        head |= {
+            str(name): attributes.others.get(str(name), str(text))
+            for name, text in kept.items()
+            if str(name) in attributes.others or str(name) == FAMILY or str(name).startswith("{")
+        }
+        head |= {name: text for name, text in attributes.others.items() if name not in head}
+    options = options_of(attributes)
+    for name in attributes.left:
+        writer.report(block, f"{name} cannot be written", "left out")
+    inside = [*asides_of(block), *options, *inside]
+    if element is None:
+        return Definition(
+            element_text(block.key.type, {**head, **attributes.fields, **more}, indented(inside)), not more
+        )
+    element.attrib.clear()
+    for name, text in {**head, **attributes.fields, **more}.items():
+        element.set(name, text)
+    _put_first(element, inside)
+    return Definition(outer_xml(element), not more)
+
+
+def _discussion(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    attributes = classic_attributes(block, writer.course, skip=(INNER_XML,))
+    head = {**pure_head(block), **attributes.fields, **attributes.others, **more}
+    inside = "".join(_head(block, attributes)) + _inner(block, INNER_XML)
+    return Definition(element_text("discussion", head, inside), inline=not more)
+
+
+def _poll_question(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    answers = block.content.get("answers")
+    told = [answer for answer in answers if _is_answer(answer)] if isinstance(answers, list) else []
+    skip = ("question", "answers")
+    if told != (answers or []):
+        writer.report(block, "an answer has no id or no text", "left out")
+    attributes = classic_attributes(block, writer.course, skip=skip)
+    inside = "".join(_head(block, attributes)) + writer.portable(_inner(block, "question"))
+    inside += "".join(
+        element_text("answer", {"id": answer["id"]}, writer.portable(_well_formed(answer["text"])))
+        for answer in told
+    )
+    return Definition(
+        element_text("poll_question", {**attributes.fields, **attributes.others, **more}, inside)
+    )
+
+
+def _conditional(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    content = block.content
+    own = ("sources_list", "show_tag_list", "conditional_attr", "conditional_value", "conditional_message")
+    attributes = classic_attributes(block, writer.course, skip=own)
+    if sources := _references(writer, content.get("sources_list")):
+        attributes.fields["sources"] = ";".join(sources)
+    condition, value = content.get("conditional_attr"), content.get("conditional_value")
+    if condition in CONDITIONS and isinstance(value, str) and is_xml_text(value):
+        attributes.fields[condition] = value
+    elif condition is not None:
+        writer.report(block, "its condition cannot be written", "left out")
+    message = content.get("conditional_message")
+    if isinstance(message, str) and is_xml_text(message):
+        attributes.fields["message"] = message
+    return _classic(block, attributes, more, list(_shown(writer, block)))
+
+
+def _shown(writer: BlockWriter, block: PlainBlock) -> Iterator[str]:
+    """The children of a conditional: by key those that are written elsewhere and that it only shows."""
+    shown = block.content.get("show_tag_list")
+    keys = [block_of(item) for item in shown] if isinstance(shown, list) else []
+    children = [child for child in block.children or () if child in writer.blocks]
+    if [child for child in children if child in keys] == keys:
+        for child in children:
+            if child in keys:
+                yield element_text("show", {"sources": str(writer.course.usage(*child))})
+            else:
+                yield writer.element(child)
+        return
+    if texts := _references(writer, shown):
+        yield element_text("show", {"sources": ";".join(texts)})
+    for child in children:
+        if child not in keys:
+            yield writer.element(child)
+
+
+def _references(writer: BlockWriter, value: object) -> list[str]:
+    texts = reference_texts(Kind.REFERENCE_LIST, value, writer.course)
+    return [text for text in texts or [] if isinstance(text, str)]
+
+
+def _video(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
+    """Everything in attributes. What the reader would add is written, so that nothing changes on the way."""
+    settings: dict[str, Any] = dict(block.settings)
+    for name in _TIMES:
+        if settings.get(name) in ("", "00:00:00"):
+            del settings[name]
+    for name in ("handout", "track"):
+        if isinstance(url := settings.get(name), str):
+            settings[name] = writer.links.portable_url(url)
+    if isinstance(edx_video_id := settings.get("edx_video_id"), str):
+        settings["edx_video_id"] = edx_video_id.strip()
+    if settings.get("track") and "download_track" not in settings:
+        settings["download_track"] = True
+    others = settings.get(OTHERS)
+    plain = PlainBlock(block.key, settings, block.content, None, block.asides)
+    attributes = classic_attributes(plain, writer.course, skip=(INNER_XML,))
+    title = others.get("name") if isinstance(others, Mapping) else None
+    if isinstance(title, str) and is_xml_text(title):
+        attributes.others["name"] = title
+        attributes.left.pop(OTHERS, None)
+    for name in attributes.left:
+        writer.report(block, f"{name} cannot be written", "left out")
+    inside = "".join(asides_of(block)) + writer.portable(_inner(block, INNER_XML))
+    return Definition(element_text("video", {**attributes.fields, **attributes.others, **more}, inside))
+
+
+_RULES: Mapping[str, Rule] = {
+    "conditional": _conditional,
+    "discussion": _discussion,
+    "html": _html,
+    "lti": _with_optional_xml,
+    "poll_question": _poll_question,
+    "problem": _problem,
+    "video": _video,
+    "word_cloud": _with_optional_xml,
+}
+
+
+def _classic(
+    block: PlainBlock, attributes: Attributes, more: Mapping[str, str], inside: list[str] | None = None
+) -> Definition:
+    """A block whose fields are attributes."""
+    parts = [*_head(block, attributes), *(inside or [])]
+    return Definition(
+        element_text(block.key.type, {**attributes.fields, **attributes.others, **more}, indented(parts))
+    )
+
+
+def _head(block: PlainBlock, attributes: Attributes) -> list[str]:
+    """What stands first inside: asides, and the fields that no attribute can say."""
+    meta = [element_text("meta", {}, escaped(json_text(attributes.left)))] if attributes.left else []
+    return [*asides_of(block), *meta]
+
+
+def asides_of(block: PlainBlock) -> list[str]:
+    """The asides of a block, as elements."""
+    found = []
+    for aside in block.asides:
+        fields = {str(name): value for name, value in aside.get("fields", {}).items()}
+        texts = {
+            name: value if isinstance(value, str) else json_text(value)
+            for name, value in sorted(fields.items())
+            if name != "content" and is_xml_name(name)
+        }
+        content = fields.get("content")
+        inside = _well_formed(content) if isinstance(content, str) else ""
+        found.append(element_text(aside["aside_type"], {FAMILY: "xblock_asides.v1", **texts}, inside))
+    return found
+
+
+def _fill(element: Element, block: PlainBlock, attributes: Attributes, more: Mapping[str, str]) -> None:
+    """Write the fields of a block into the element that has its content."""
+    for name in [name for name in attributes.others if element.get(name) is None]:
+        attributes.leave(name, attributes.others.pop(name))
+    for name, text in {**attributes.fields, **more}.items():
+        element.set(name, text)
+    _put_first(element, _head(block, attributes))
+
+
+def _put_first(element: Element, parts: list[str]) -> None:
+    for at, part in enumerate(parts):
+        element.insert(at, etree.fromstring(part))
+
+
+def _kept_xml(block: PlainBlock) -> tuple[str | None, Element | None]:
+    """The field that keeps the XML of a pure block, and that."""
+    data = fields_of(block.key.type).get("data")
+    field = "data" if data is None or data.kind is Kind.STRING else INNER_XML
+    element = parsed(block.content.get(field))
+    return (field, element) if element is not None and element.tag == block.key.type else (None, None)
+
+
+def options_of(attributes: Attributes) -> list[str]:
+    """Elements for fields of a pure block that are None and that no attribute can say; taken out of those
+    that are left.
+    """
+    namespace = OPTION.strip("{}")
+    names = [name for name, value in attributes.left.items() if value is None and is_xml_name(name)]
+    for name in names:
+        del attributes.left[name]
+    return [f'<option:{name} xmlns:option="{namespace}" none="true"/>' for name in names]
+
+
+def _text(writer: BlockWriter, block: PlainBlock, field: str) -> str:
+    value = block.content.get(field)
+    if isinstance(value, str):
+        return value
+    if value is not None:
+        writer.report(block, f"its {field} is no text", "written as JSON")
+        return json_text(value)
+    return ""
+
+
+def _inner(block: PlainBlock, field: str) -> str:
+    value = block.content.get(field)
+    return _well_formed(value) if isinstance(value, str) else ""
+
+
+def _well_formed(text: str) -> str:
+    """A text that is XML as it is; any other with its signs escaped."""
+    return text if parsed(f"<a>{text}</a>") is not None else escaped(text)
+
+
+def _is_answer(answer: object) -> bool:
+    return (
+        isinstance(answer, dict)
+        and isinstance(answer.get("id"), str)
+        and answer["id"] != ""
+        and isinstance(answer.get("text"), str)
+        and set(answer) == {"id", "text"}
+    )
