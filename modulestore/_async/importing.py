@@ -249,7 +249,9 @@ def _course_file(key: ContextKey, file: PlainFile) -> CourseFile:
 
 
 def _is_stored(file: CourseFile, there: CourseFile, tree: FileTree, path: str) -> bool:
-    same = replace(there, md5=None, sha256=None, uploaded_on=None) == file
+    # A file that came from no archive would go into one under its name.
+    came_from = there.import_path or there.key.name
+    same = replace(there, md5=None, sha256=None, uploaded_on=None, import_path=came_from) == file
     if not same or (there.md5 is None and there.sha256 is None):
         return False
     with tree.open(path) as source:

@@ -191,10 +191,11 @@ def _changes(
             "only a folder can be brought up to date", hint="give a folder, or leave out since"
         )
     folder = Path(dest)
-    changed = {path for path, data in written.files.items() if before.files.get(path) != data}
+    # What was said of static files, and which there were, is seen in the folder: they have no versions.
+    changed = {path for path, data in written.files.items() if before.files.get(path) != data} - {ASSETS_JSON}
     removed = before.files.keys() - written.files.keys()
     if not files:
-        return _Changes(sorted(changed - {ASSETS_JSON}), removed - {ASSETS_JSON})
+        return _Changes(sorted(changed), removed)
     changed |= {
         path for path, plain in written.statics.items() if not _has(folder / path, stored[plain.name])
     }

@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from modulestore.keys import BlockKey
-from modulestore.model.fields import Kind, Scope, field_of, fields_of
+from modulestore.model.fields import Kind, Scope, fields_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.jsontext import NotJSON, decoded, parse_json
 from modulestore.olx.loader import Loader
 from modulestore.olx.names import block_id
 from modulestore.olx.problems import clipped
 from modulestore.olx.rules.bodies import decoded_body
-from modulestore.olx.values import native_value
 
 __all__ = ["DETACHED_FOLDERS", "read_detached", "renamed_tabs"]
 
@@ -48,7 +47,7 @@ def read_detached(loader: Loader, run: str, tabs: object) -> None:
         if block_type == "static_tab":
             _apply_tabs(loader, tabs)
         for key in sorted(read):  # in the order of their names, whatever folder they came from
-            loader.blocks[key] = _with_policy(loader, loader.blocks.pop(key))
+            loader.blocks[key] = loader.blocks.pop(key)
 
 
 def renamed_tabs(tabs: object, blocks: dict[BlockKey, PlainBlock]) -> object:
@@ -117,20 +116,6 @@ def _value(loader: Loader, path: str, block_type: str, field: str) -> Any:
         loader.problems.add(path, "is no JSON list", "left out")
         return None
     return value
-
-
-def _with_policy(loader: Loader, block: PlainBlock) -> PlainBlock:
-    """The block with the settings that the policy has for it, if it has an entry: our exports write those
-    that no list of tabs says.
-    """
-    entry = loader.policy.find(block.key.type, block.key.id)
-    if entry is None:
-        return block
-    settings = {}
-    for name, value in entry.items():
-        known = field_of(block.key.type, name)
-        settings[name] = value if known is None else native_value(known.kind, value).value
-    return replace(block, settings=settings)
 
 
 def _apply_tabs(loader: Loader, tabs: object) -> None:

@@ -14,22 +14,19 @@ from modulestore.keys import BlockKey, is_block_id
 from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.fields import is_container, is_detached
 from modulestore.model.plain import PlainBlock
+from modulestore.olx.left import Left
 from modulestore.olx.loader import Loader
 from modulestore.olx.names import Named, block_id
 from modulestore.olx.orphans import report_orphans
-from modulestore.olx.policy import Policy, read_json
+from modulestore.olx.policy import Policy
 from modulestore.olx.problems import clipped
 from modulestore.olx.tree import SubTree
 from modulestore.olx.xml import Element, Malformed, drop_attribute
 
-__all__ = ["INDEX", "OUTLINE", "Drafts", "read_drafts"]
+__all__ = ["INDEX", "Drafts", "read_drafts"]
 
 _FOLDER = "drafts"
 INDEX: Final = "index_in_children_list"
-OUTLINE: Final = "modulestore.json"
-"""Children of blocks of the outline on the draft branch, ``{"sequential/id": [["vertical", "id"], …]}``,
-where they are others than drafts make them. Only our exports have it.
-"""
 _PARENTS = ("parent_url", "parent_sequential_url")
 
 
@@ -82,7 +79,9 @@ def read_drafts(published: Loader) -> Drafts:
             f"its parent {root.parent.type}/{root.parent.id} is nowhere in the course",
             "the draft is left out",
         )
-    _apply_outline(loader, view)
+    left = Left(tree, published.problems, loader.base)
+    left.apply_fields(loader.blocks)
+    left.apply_outline(view)
     report_orphans(loader)
     drafts.places = loader.places
     drafts.blocks = {key: block for key, block in loader.blocks.items() if published.blocks.get(key) != block}
@@ -104,28 +103,6 @@ class _Overlay:
 
     def __setitem__(self, key: BlockKey, block: PlainBlock) -> None:
         self._drafts[key] = block
-
-
-def _apply_outline(loader: Loader, view: _Overlay) -> None:
-    outline = read_json(loader.tree, OUTLINE, loader.problems, "left out")
-    for name, children in outline.items() if isinstance(outline, dict) else ():
-        block_type, _, written = name.partition("/")
-        key = BlockKey(block_type, written)
-        known = (
-            [BlockKey(*child) for child in children if _is_pair(child)]
-            if isinstance(children, list)
-            else None
-        )
-        if key not in view or key.type not in DIRECT_ONLY or known is None:
-            loader.problems.add(
-                loader.place(OUTLINE), f"{clipped(name)} is no block of the outline with children", "left out"
-            )
-            continue
-        view[key] = replace(view[key], children=[child for child in known if child in view])
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
 def _root(loader: Loader, path: str) -> _Root | None:

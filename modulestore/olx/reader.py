@@ -16,6 +16,7 @@ from modulestore.olx.detached import DETACHED_FOLDERS, read_detached, renamed_ta
 from modulestore.olx.drafts import Drafts, read_drafts
 from modulestore.olx.graph import check_cycles, drop_missing_children
 from modulestore.olx.identity import Identity, course_identity, library_identity
+from modulestore.olx.left import Left
 from modulestore.olx.links import Links
 from modulestore.olx.loader import Loader
 from modulestore.olx.metadata import read_metadata
@@ -87,6 +88,7 @@ def _read_course(
     read_detached(loader, run, loader.blocks[identity.root].settings.get("tabs"))
     _rename_tabs(loader, identity)
     loader.policy.report_unmet(problems)
+    Left(tree, problems).apply_fields(loader.blocks)
     report_orphans(loader, _OTHER_FOLDERS)
     assets = read_metadata(loader)
     files = read_files(tree, prefix, problems)
@@ -106,6 +108,7 @@ def _read_library(
     loader.used.add("library.xml")
     named = Named("library", identity.root.id)
     loader.build(identity.root, named, loader.define(element, "library.xml"))
+    Left(tree, problems).apply_fields(loader.blocks)
     report_orphans(loader, {*_OTHER_FOLDERS, *DETACHED_FOLDERS})
     files = read_files(tree, prefix, problems)
     return _finished(target, identity, loader, Drafts(), {}, files)

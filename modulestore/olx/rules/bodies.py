@@ -12,9 +12,18 @@ from modulestore.model.fields import BLOCK_TYPES, FIELD_NAMES_NEVER_READ
 from modulestore.olx.attributes import remove_settings, take_classic, take_pure
 from modulestore.olx.names import pointed_file
 from modulestore.olx.reading import Reading
-from modulestore.olx.xml import drop_attribute, inner_xml, outer_xml, pretty_xml, without_blanks
+from modulestore.olx.xml import Element, drop_attribute, inner_xml, outer_xml, pretty_xml, without_blanks
 
-__all__ = ["RERANDOMIZE_OF_OLD", "decoded_body", "html", "keep_xml", "problem", "raw", "with_optional_xml"]
+__all__ = [
+    "RERANDOMIZE_OF_OLD",
+    "decoded_body",
+    "html",
+    "keep_xml",
+    "problem",
+    "raw",
+    "says_something",
+    "with_optional_xml",
+]
 
 # What the platform reads an empty or an old value of ``rerandomize`` as.
 RERANDOMIZE_OF_OLD: Final = {"": "always", "true": "always", "false": "per_student"}
@@ -34,8 +43,6 @@ def problem(reading: Reading) -> None:
     mode = reading.settings.get("rerandomize")
     if isinstance(mode, str) and mode in RERANDOMIZE_OF_OLD:
         reading.settings["rerandomize"] = RERANDOMIZE_OF_OLD[mode]
-    if "data" in reading.content:
-        return  # said by ``<meta>``: it is no XML
     remove_settings(reading.element, reading.key.type)
     in_own_file = reading.path.startswith("problem/")  # the loader has taken the blanks out already
     element = reading.element if in_own_file else without_blanks(reading.element)
@@ -47,11 +54,16 @@ def with_optional_xml(reading: Reading) -> None:
     take_classic(reading)
     element = reading.element
     remove_settings(element, reading.key.type)
-    named = {*FIELD_NAMES_NEVER_READ, "name", "slug"}
-    if len(element) or set(element.attrib) - named or (element.text or "").strip():
+    if says_something(element):
         reading.put("data", reading.loader.links.portable(outer_xml(element)))
     else:
         reading.put("data", "")
+
+
+def says_something(element: Element) -> bool:
+    """Whether there is anything in an element but its name."""
+    named = {*FIELD_NAMES_NEVER_READ, "name", "slug"}
+    return bool(len(element) or set(element.attrib) - named or (element.text or "").strip())
 
 
 def raw(reading: Reading) -> None:

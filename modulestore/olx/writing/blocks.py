@@ -13,14 +13,16 @@ from typing import Any
 from modulestore.errors import InvalidCourse
 from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.plain import PlainBlock
+from modulestore.olx.left import LEFT
 from modulestore.olx.links import Links
 from modulestore.olx.names import pointed_file
 from modulestore.olx.problems import Problems
 from modulestore.olx.reading import FAMILY
 from modulestore.olx.tree import is_ignored
 from modulestore.olx.writing.elements import element_text
+from modulestore.olx.writing.texts import json_text
 
-__all__ = ["BlockWriter", "Definition", "is_safe"]
+__all__ = ["BlockWriter", "Definition", "is_safe", "pure_head", "write_left"]
 
 _LONGEST = 240  # bytes of one part of a path: file systems take 255
 
@@ -47,18 +49,18 @@ class BlockWriter:
         blocks: the blocks of a branch.
         links: of the course.
         problems: where to report what cannot be written.
-        policy: entries for what no element can say; None where no policy is read.
         base: what to put before a path.
         files: what was written, by path.
+        left: what no element can say, by block and scope.
     """
 
     course: ContextKey
     blocks: Mapping[BlockKey, PlainBlock]
     links: Links
     problems: Problems
-    policy: dict[str, dict[str, Any]] | None
     base: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
+    left: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _pointers: dict[BlockKey, str] = field(default_factory=dict)
     _chain: list[BlockKey] = field(default_factory=list)
 
@@ -103,6 +105,12 @@ class BlockWriter:
         """A file."""
         self.files[self.base + path] = text.encode()
 
+    def leave(self, block: PlainBlock, names: Mapping[str, Any]) -> None:
+        """Keep fields for the file of what no element can say, with values as JSON has them."""
+        for name, value in names.items():
+            scope = "content" if name in block.content else "settings"
+            self.left.setdefault(f"{block.key.type}/{block.key.id}", {}).setdefault(scope, {})[name] = value
+
     def report(self, block: PlainBlock, message: str, action: str) -> None:
         """Report something about a block."""
         self.problems.add(f"{self.base}{block.key.type}/{block.key.id}", message, action)
@@ -121,13 +129,23 @@ class BlockWriter:
             path = f"{folder}/{name}.html" if is_safe(f"{folder}/{name}") else f"{name}.html"
         return path, name
 
+    def has_file(self, key: BlockKey) -> bool:
+        """Whether the file of a block can be called as the block is."""
+        return is_safe(pointed_file(key.type, key.id))
+
     def _placed(self, key: BlockKey) -> tuple[str, str]:
         """The file of a block, and what points to it."""
-        path = pointed_file(key.type, key.id)
-        if is_safe(path):
-            return path, element_text(key.type, {"url_name": key.id})
+        if self.has_file(key):
+            return pointed_file(key.type, key.id), element_text(key.type, {"url_name": key.id})
         name = _safe_name(key)
         return f"{key.type}/{name}.xml", element_text(key.type, {"url_name": key.id, "filename": name})
+
+
+def write_left(writer: BlockWriter, outline: Mapping[str, Any] | None = None) -> None:
+    """Write the file of what no element can say, if there is anything: see `modulestore.olx.left`."""
+    said = {name: part for name, part in (("blocks", writer.left), ("outline", outline)) if part}
+    if said:
+        writer.put(LEFT, json_text(said, indent=4))
 
 
 def pure_head(block: PlainBlock) -> dict[str, str]:

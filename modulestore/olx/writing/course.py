@@ -19,7 +19,7 @@ from modulestore.olx.policy import completed_grading
 from modulestore.olx.problems import Problems
 from modulestore.olx.reading import FAMILY
 from modulestore.olx.rules.containers import portable_books
-from modulestore.olx.writing.blocks import BlockWriter, is_safe
+from modulestore.olx.writing.blocks import BlockWriter, is_safe, write_left
 from modulestore.olx.writing.drafts import write_drafts
 from modulestore.olx.writing.elements import element_text, indented
 from modulestore.olx.writing.fields import classic_attributes, native_fields, pure_attributes
@@ -27,7 +27,7 @@ from modulestore.olx.writing.metadata import metadata_xml
 from modulestore.olx.writing.pages import write_pages
 from modulestore.olx.writing.rules import asides_of, options_of
 from modulestore.olx.writing.statics import ASSETS_JSON, files_json, placed_files
-from modulestore.olx.writing.texts import is_xml_text, json_text
+from modulestore.olx.writing.texts import is_xml_text, json_text, native
 
 __all__ = ["Written", "write_course"]
 
@@ -81,19 +81,19 @@ def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
             hint="re-run the course under another name",
         )
     links = Links(Identity(key.org or "", key.course or "", run, plain.root), None)
-    entries: dict[str, dict[str, Any]] = {}
-    writer = BlockWriter(key, plain.blocks, links, problems, entries)
+    writer = BlockWriter(key, plain.blocks, links, problems)
     root = _normal_root(plain.blocks[plain.root], key, links)
     writer.put(f"course/{run.replace(':', '/')}.xml", f"{_course_element(writer, root)}\n")
-    entries[f"course/{run}"] = _course_policy(writer, root)
+    entries = {f"course/{run}": native_fields("course", root.settings)}
     write_pages(writer, plain.blocks, root.settings.get("tabs"))
     pointer = {"url_name": run, "org": key.org or "", "course": key.course or ""}
     writer.files["course.xml"] = element_text("course", pointer).encode()
     grading = root.content.get("grading_policy")
-    if grading is not None:
+    if isinstance(grading, Mapping):
         writer.put(f"policies/{run}/grading_policy.json", json_text(grading, indent=4))
     writer.put(f"policies/{run}/policy.json", json_text(entries, indent=4))
     writer.put("assets/assets.xml", metadata_xml(plain.assets))
+    write_left(writer)
     drafts = write_drafts(plain, links, problems)
     return writer.files | drafts
 
@@ -101,12 +101,11 @@ def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
 def _library(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
     key = plain.key
     links = Links(Identity(key.org or "", key.course or "", None, plain.root), None)
-    writer = BlockWriter(key, plain.blocks, links, problems, None)
+    writer = BlockWriter(key, plain.blocks, links, problems)
     root = plain.blocks[plain.root]
     attributes = pure_attributes(root)
     options = options_of(attributes)
-    for name in attributes.left:
-        writer.report(root, f"{name} cannot be written", "left out")
+    writer.leave(root, attributes.left)
     head = {"url_name": "library", FAMILY: "xblock.v1", "org": key.org or "", "library": key.course or ""}
     text = element_text(
         "library",
@@ -114,6 +113,7 @@ def _library(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
         indented([*asides_of(root), *options, *writer.children(root)]),
     )
     writer.put("library.xml", f"{text}\n")
+    write_left(writer)
     return writer.files
 
 
@@ -129,10 +129,16 @@ def _normal_root(block: PlainBlock, key: CourseKey, links: Links) -> PlainBlock:
 
 
 def _course_element(writer: BlockWriter, root: PlainBlock) -> str:
-    """The course block. Its settings are in its policy too, where everything can be said."""
+    """The course block. Its settings are in its policy too, which can say everything."""
     attributes = classic_attributes(root, writer.course, skip=_ELSEWHERE)
     books = root.content.get("textbooks")
     parts = asides_of(root)
+    content = {name: value for name, value in attributes.left.items() if name in root.content}
+    if books is not None and not _are_textbooks(books):
+        content["textbooks"] = native(books)
+    if not isinstance(grading := root.content.get("grading_policy", {}), Mapping):
+        content["grading_policy"] = native(grading)
+    writer.leave(root, content)
     if books is not None and _are_textbooks(books):
         for book in books:
             texts = zip(("title", "book_url"), book, strict=True)
@@ -140,16 +146,6 @@ def _course_element(writer: BlockWriter, root: PlainBlock) -> str:
     parts.append(element_text("wiki", {"slug": root.content["wiki_slug"]}))
     parts += writer.children(root)
     return element_text("course", {**attributes.fields, **attributes.others}, indented(parts))
-
-
-def _course_policy(writer: BlockWriter, root: PlainBlock) -> dict[str, Any]:
-    """All settings, and what content the element cannot say."""
-    left = classic_attributes(root, writer.course, skip=_ELSEWHERE).left
-    content = {name: value for name, value in root.content.items() if name in left}
-    books = root.content.get("textbooks")
-    if books is not None and not _are_textbooks(books):
-        content["textbooks"] = books
-    return native_fields("course", {**content, **root.settings}, writer.course)
 
 
 def _are_textbooks(books: Any) -> bool:

@@ -13,12 +13,11 @@ from modulestore.keys import BlockKey
 from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.comparing import same_value
 from modulestore.model.plain import PlainBlock, PlainCourse
-from modulestore.olx.drafts import INDEX, OUTLINE
+from modulestore.olx.drafts import INDEX
 from modulestore.olx.links import Links
 from modulestore.olx.names import pointed_file
 from modulestore.olx.problems import Problems
-from modulestore.olx.writing.blocks import BlockWriter, is_safe
-from modulestore.olx.writing.texts import json_text
+from modulestore.olx.writing.blocks import BlockWriter, is_safe, write_left
 
 __all__ = ["write_drafts"]
 
@@ -30,7 +29,7 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
     if not plain.draft_blocks:
         return {}
     view = {**plain.blocks, **plain.draft_blocks}
-    writer = BlockWriter(plain.key, view, links, problems, None, base=_FOLDER)
+    writer = BlockWriter(plain.key, view, links, problems, base=_FOLDER)
     parents = _parents(view)
     listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
     roots = _roots(plain.draft_blocks, parents)
@@ -45,7 +44,7 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
         children = listed.setdefault(parent, [])
         if root not in children:
             children.insert(position, root)
-    _write_outline(writer, plain, listed)
+    write_left(writer, _outline(writer, plain, listed))
     return writer.files
 
 
@@ -83,9 +82,9 @@ def _position(
     return list(view[parent].children or ()).index(root)
 
 
-def _write_outline(
+def _outline(
     writer: BlockWriter, plain: PlainCourse, listed: Mapping[BlockKey, Sequence[BlockKey]]
-) -> None:
+) -> dict[str, list[list[str]]]:
     """Lists of children in the outline that are others than units being added make them."""
     outline = {}
     for key, block in sorted(plain.draft_blocks.items()):
@@ -99,5 +98,4 @@ def _write_outline(
             [block.settings, block.content, list(block.asides)],
         ):
             writer.report(block, "it has no drafts, and differs from what is published", "as published")
-    if outline:
-        writer.put(OUTLINE, json_text(outline, indent=4))
+    return outline

@@ -10,7 +10,7 @@ from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.reading import FAMILY
-from modulestore.olx.values import REFERENCES
+from modulestore.olx.values import REFERENCES, native_value
 from modulestore.olx.writing.texts import classic_text, is_xml_name, is_xml_text, json_text, native, pure_text
 
 __all__ = [
@@ -54,11 +54,11 @@ def classic_attributes(block: PlainBlock, course: ContextKey, *, skip: Collectio
         if name in skip or name == OTHERS:
             continue
         known = field_of(block.key.type, name)
-        text = None
+        value, text = canonical(known, value), None
         if name not in _TAKEN and is_xml_name(name):
             text = _unknown_text(value) if known is None else _known_text(known, value, course)
         if text is None:
-            found.left[name] = native_value_of(known, value, course)
+            found.left[name] = native(value)
         else:
             found.fields[name] = text
     others = block.settings.get(OTHERS)
@@ -80,7 +80,7 @@ def pure_attributes(block: PlainBlock, *, skip: Collection[str] = ()) -> Attribu
         if name in skip:
             continue
         known = field_of(block.key.type, name)
-        text = None
+        value, text = canonical(known, value), None
         if name not in ("url_name", "slug", FAMILY) and is_xml_name(name):
             text = _unknown_text(value) if known is None else pure_text(known.kind, value)
         if text is None:
@@ -92,17 +92,16 @@ def pure_attributes(block: PlainBlock, *, skip: Collection[str] = ()) -> Attribu
     return found
 
 
-def native_fields(block_type: str, fields: Mapping[str, Any], course: ContextKey) -> dict[str, Any]:
-    """Fields as a policy has them."""
-    return {
-        name: native_value_of(field_of(block_type, name), value, course) for name, value in fields.items()
-    }
+def canonical(known: Field | None, value: Any) -> Any:
+    """A value as the reader stores it, which takes one of another kind than the field's for something."""
+    if known is None or known.kind in REFERENCES:
+        return value
+    return native_value(known.kind, native(value)).value
 
 
-def native_value_of(known: Field | None, value: Any, course: ContextKey) -> Any:
-    """A value as a policy has it."""
-    references = None if known is None else reference_texts(known.kind, value, course)
-    return native(value) if references is None else references
+def native_fields(block_type: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as JSON has them; references stay pairs."""
+    return {name: native(canonical(field_of(block_type, name), value)) for name, value in fields.items()}
 
 
 def reference_texts(kind: Kind, value: Any, course: ContextKey) -> Any:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from modulestore.keys import BlockKey
-from modulestore.model.comparing import same_value
 from modulestore.model.fields import is_detached
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.detached import DETACHED_FOLDERS
 from modulestore.olx.writing.blocks import BlockWriter, is_safe
 from modulestore.olx.writing.fields import native_fields
-from modulestore.olx.writing.texts import json_text
+from modulestore.olx.writing.texts import json_text, native
 
 __all__ = ["write_pages"]
 
@@ -29,21 +28,22 @@ def write_pages(writer: BlockWriter, blocks: Mapping[BlockKey, PlainBlock], tabs
 def _write(writer: BlockWriter, block: PlainBlock, of_tab: Mapping[str, Any]) -> None:
     folder, name = _FOLDERS[block.key.type], block.key.id
     # The reader takes what follows the last point for an ending.
-    ending = "" if block.key.type == "custom_tag_template" and "." not in name else ".html"
+    bare = block.key.type == "custom_tag_template" and "." not in name and is_safe(f"{folder}/{name}")
+    ending = "" if bare else ".html"
     if not is_safe(f"{folder}/{name}{ending}"):
         writer.report(block, "no file can have its name", "left out")
         return
     data = block.content.get("data", "")
     if not isinstance(data, str):
-        writer.report(block, "its data is no text", "written as JSON")
-        data = json_text(data)
+        writer.leave(block, {"data": native(data)})
+        data = ""
     writer.put(f"{folder}/{name}{ending}", writer.portable(data))
     for field, value in block.content.items():
         if field != "data":
             writer.put(f"{folder}/{name}.{field}.json", json_text(value, indent=4))
-    if not same_value(dict(block.settings), dict(of_tab)) and writer.policy is not None:
-        entry = native_fields(block.key.type, block.settings, writer.course)
-        writer.policy[f"{block.key.type}/{name}"] = entry
+    settings = native_fields(block.key.type, block.settings)
+    told = of_tab.items()
+    writer.leave(block, {name: value for name, value in settings.items() if (name, value) not in told})
 
 
 def _of_tab(key: BlockKey, tabs: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Source: course archive format, type rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lxml import etree
@@ -15,7 +15,7 @@ from modulestore.model.fields import BLOCK_TYPES, Kind, fields_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.attributes import OPTION
 from modulestore.olx.reading import FAMILY
-from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD
+from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD, says_something
 from modulestore.olx.rules.containers import CONDITIONS
 from modulestore.olx.rules.leaves import INNER_XML
 from modulestore.olx.writing.blocks import BlockWriter, Definition, pure_head
@@ -28,8 +28,8 @@ from modulestore.olx.writing.fields import (
     pure_attributes,
     reference_texts,
 )
-from modulestore.olx.writing.texts import is_xml_name, is_xml_text, json_text
-from modulestore.olx.xml import Element, attributes_of, outer_xml, pretty_xml
+from modulestore.olx.writing.texts import is_xml_name, is_xml_text, json_text, native
+from modulestore.olx.xml import Element, attributes_of, outer_xml, pretty_xml, stray_text
 
 __all__ = ["asides_of", "options_of", "rule_of"]
 
@@ -60,20 +60,23 @@ def _is_element(block: PlainBlock) -> bool:
 
 
 def _container(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
-    return _classic(block, classic_attributes(block, writer.course), more, writer.children(block))
+    return _classic(writer, block, classic_attributes(block, writer.course), more, writer.children(block))
 
 
 def _html(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     attributes = classic_attributes(block, writer.course, skip=("data",))
-    body = _text(writer, block, "data")
+    body = block.content.get("data")
+    if not isinstance(body, str):
+        _leave_content(writer, block, "data")
+        body = ""
     path, name = writer.body_file(block)
     attributes.fields["filename"] = name
-    definition = _classic(block, attributes, more)
+    definition = _classic(writer, block, attributes, more)
     writer.files[writer.base + path] = writer.portable(body).encode()
     if path == f"{block.key.type}/{block.key.id.replace(':', '/')}.html":
         return definition
     head = {"url_name": block.key.id, **attributes.fields, **attributes.others, **more}
-    return Definition(element_text("html", head, "".join(_head(block, attributes))), inline=not more)
+    return Definition(element_text("html", head, "".join(asides_of(block))), inline=not more)
 
 
 def _problem(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
@@ -85,28 +88,34 @@ def _problem(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) ->
     element = parsed(writer.portable(data) if isinstance(data, str) else data, blanks=False)
     if element is None:
         # No problem that could be shown, but somebody's work all the same.
-        attributes.left["data"] = data
-        return _classic(block, attributes, more)
-    _fill(element, block, attributes, more)
+        _leave_content(writer, block, "data")
+        return _classic(writer, block, attributes, more)
+    _fill(writer, element, block, attributes, more)
     return Definition(pretty_xml(element).rstrip("\n"))
 
 
 def _with_optional_xml(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     attributes = classic_attributes(block, writer.course, skip=("data",))
-    element = parsed(writer.portable(str(block.content.get("data") or "")))
-    if element is None:
-        for name in list(attributes.others):  # as an attribute each would make XML of the block
-            attributes.leave(name, attributes.others.pop(name))
-        return _classic(block, attributes, more)
-    _fill(element, block, attributes, more)
-    return Definition(outer_xml(element))
+    data = block.content.get("data", "")
+    element = parsed(writer.portable(data) if isinstance(data, str) else None)
+    if element is not None and not says_something(element):
+        element, data = None, ""  # which the reader makes of it
+    if element is not None:
+        _fill(writer, element, block, attributes, more)
+        return Definition(outer_xml(element))
+    if data != "":
+        _leave_content(writer, block, "data")
+    for name in list(attributes.others):  # as an attribute each would make XML of the block
+        attributes.leave(name, attributes.others.pop(name))
+    return _classic(writer, block, attributes, more)
 
 
 def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     """The element as it was, with its settings. What else there is can only be said in a policy."""
     element = parsed(writer.portable(str(block.content.get("data") or "")))
     if element is None:
-        return _container(writer, block, more)
+        element = etree.Element(block.key.type)
+        _leave_content(writer, block, "data")
     if element.get(FAMILY) is not None and block.key.type not in BLOCK_TYPES:
         attributes = pure_attributes(block, skip=("data",))
     else:
@@ -116,14 +125,10 @@ def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Def
         or (block.key.type not in BLOCK_TYPES and element.get(FAMILY) is not None)
     )
     inline = inline and element.tag == block.key.type
-    left = {**attributes.left, **({OTHERS: attributes.others} if attributes.others else {})}
-    if attributes.others and OTHERS in attributes.left:
-        left[OTHERS] = {**attributes.others, **attributes.left[OTHERS]}
-    if left and writer.policy is not None:
-        writer.policy[f"{block.key.type}/{block.key.id}"] = left
-    elif left:
-        writer.report(block, f"{', '.join(left)} cannot be written", "left out")
-    kept = attributes_of(element)
+    for name in list(attributes.others):  # as an attribute each would become content
+        attributes.leave(name, attributes.others.pop(name))
+    writer.leave(block, attributes.left)
+    kept = {name: text for name, text in attributes_of(element).items() if name not in ("url_name", "slug")}
     element.attrib.clear()
     if inline:
         element.set("url_name", block.key.id)
@@ -156,8 +161,7 @@ def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
         }
         head |= {name: text for name, text in attributes.others.items() if name not in head}
     options = options_of(attributes)
-    for name in attributes.left:
-        writer.report(block, f"{name} cannot be written", "left out")
+    writer.leave(block, attributes.left)
     inside = [*asides_of(block), *options, *inside]
     if element is None:
         return Definition(
@@ -173,22 +177,23 @@ def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
 def _discussion(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     attributes = classic_attributes(block, writer.course, skip=(INNER_XML,))
     head = {**pure_head(block), **attributes.fields, **attributes.others, **more}
-    inside = "".join(_head(block, attributes)) + _inner(block, INNER_XML)
+    writer.leave(block, attributes.left)
+    inside = "".join(asides_of(block)) + _inner(writer, block, INNER_XML)
     return Definition(element_text("discussion", head, inside), inline=not more)
 
 
 def _poll_question(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
-    answers = block.content.get("answers")
-    told = [answer for answer in answers if _is_answer(answer)] if isinstance(answers, list) else []
-    skip = ("question", "answers")
-    if told != (answers or []):
-        writer.report(block, "an answer has no id or no text", "left out")
-    attributes = classic_attributes(block, writer.course, skip=skip)
-    inside = "".join(_head(block, attributes)) + writer.portable(_inner(block, "question"))
-    inside += "".join(
-        element_text("answer", {"id": answer["id"]}, writer.portable(_well_formed(answer["text"])))
-        for answer in told
-    )
+    answers = block.content.get("answers", [])
+    attributes = classic_attributes(block, writer.course, skip=("question", "answers"))
+    writer.leave(block, attributes.left)
+    inside = "".join(asides_of(block)) + writer.portable(_inner(writer, block, "question"))
+    if isinstance(answers, list) and all(map(_is_answer, answers)):
+        inside += "".join(
+            element_text("answer", {"id": answer["id"]}, writer.portable(answer["text"]))
+            for answer in answers
+        )
+    else:
+        _leave_content(writer, block, "answers")
     return Definition(
         element_text("poll_question", {**attributes.fields, **attributes.others, **more}, inside)
     )
@@ -203,12 +208,14 @@ def _conditional(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]
     condition, value = content.get("conditional_attr"), content.get("conditional_value")
     if condition in CONDITIONS and isinstance(value, str) and is_xml_text(value):
         attributes.fields[condition] = value
-    elif condition is not None:
-        writer.report(block, "its condition cannot be written", "left out")
+    else:
+        _leave_content(writer, block, "conditional_attr", "conditional_value")
     message = content.get("conditional_message")
     if isinstance(message, str) and is_xml_text(message):
         attributes.fields["message"] = message
-    return _classic(block, attributes, more, list(_shown(writer, block)))
+    else:
+        _leave_content(writer, block, "conditional_message")
+    return _classic(writer, block, attributes, more, list(_shown(writer, block)))
 
 
 def _shown(writer: BlockWriter, block: PlainBlock) -> Iterator[str]:
@@ -254,10 +261,9 @@ def _video(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> D
     title = others.get("name") if isinstance(others, Mapping) else None
     if isinstance(title, str) and is_xml_text(title):
         attributes.others["name"] = title
-        attributes.left.pop(OTHERS, None)
-    for name in attributes.left:
-        writer.report(block, f"{name} cannot be written", "left out")
-    inside = "".join(asides_of(block)) + writer.portable(_inner(block, INNER_XML))
+        attributes.left.get(OTHERS, {}).pop("name", None)
+    writer.leave(block, attributes.left)
+    inside = "".join(asides_of(block)) + writer.portable(_inner(writer, block, INNER_XML))
     return Definition(element_text("video", {**attributes.fields, **attributes.others, **more}, inside))
 
 
@@ -274,19 +280,18 @@ _RULES: Mapping[str, Rule] = {
 
 
 def _classic(
-    block: PlainBlock, attributes: Attributes, more: Mapping[str, str], inside: list[str] | None = None
+    writer: BlockWriter,
+    block: PlainBlock,
+    attributes: Attributes,
+    more: Mapping[str, str],
+    inside: Sequence[str] = (),
 ) -> Definition:
     """A block whose fields are attributes."""
-    parts = [*_head(block, attributes), *(inside or [])]
+    writer.leave(block, attributes.left)
+    parts = [*asides_of(block), *inside]
     return Definition(
         element_text(block.key.type, {**attributes.fields, **attributes.others, **more}, indented(parts))
     )
-
-
-def _head(block: PlainBlock, attributes: Attributes) -> list[str]:
-    """What stands first inside: asides, and the fields that no attribute can say."""
-    meta = [element_text("meta", {}, escaped(json_text(attributes.left)))] if attributes.left else []
-    return [*asides_of(block), *meta]
 
 
 def asides_of(block: PlainBlock) -> list[str]:
@@ -305,13 +310,18 @@ def asides_of(block: PlainBlock) -> list[str]:
     return found
 
 
-def _fill(element: Element, block: PlainBlock, attributes: Attributes, more: Mapping[str, str]) -> None:
+def _fill(
+    writer: BlockWriter, element: Element, block: PlainBlock, attributes: Attributes, more: Mapping[str, str]
+) -> None:
     """Write the fields of a block into the element that has its content."""
     for name in [name for name in attributes.others if element.get(name) is None]:
         attributes.leave(name, attributes.others.pop(name))
+    if not writer.has_file(block.key) and not more and element.get("url_name") is None:
+        element.set("url_name", block.key.id)  # the reader takes it in from what points to the file
     for name, text in {**attributes.fields, **more}.items():
         element.set(name, text)
-    _put_first(element, _head(block, attributes))
+    writer.leave(block, attributes.left)
+    _put_first(element, asides_of(block))
 
 
 def _put_first(element: Element, parts: list[str]) -> None:
@@ -324,7 +334,9 @@ def _kept_xml(block: PlainBlock) -> tuple[str | None, Element | None]:
     data = fields_of(block.key.type).get("data")
     field = "data" if data is None or data.kind is Kind.STRING else INNER_XML
     element = parsed(block.content.get(field))
-    return (field, element) if element is not None and element.tag == block.key.type else (None, None)
+    if element is None or element.tag != block.key.type or not (len(element) or stray_text(element)):
+        return None, None
+    return field, element
 
 
 def options_of(attributes: Attributes) -> list[str]:
@@ -338,19 +350,24 @@ def options_of(attributes: Attributes) -> list[str]:
     return [f'<option:{name} xmlns:option="{namespace}" none="true"/>' for name in names]
 
 
-def _text(writer: BlockWriter, block: PlainBlock, field: str) -> str:
-    value = block.content.get(field)
-    if isinstance(value, str):
+def _leave_content(writer: BlockWriter, block: PlainBlock, *names: str) -> None:
+    """Content of which the element says nothing."""
+    writer.leave(block, {name: native(block.content[name]) for name in names if name in block.content})
+
+
+def _inner(writer: BlockWriter, block: PlainBlock, field: str) -> str:
+    """What stands inside: a text that is XML; any other is left."""
+    value = block.content.get(field, "")
+    if field == INNER_XML and isinstance(value, str) and value.strip() == "":
+        return ""  # of blanks the reader keeps none there
+    if isinstance(value, str) and _is_inside(value):
         return value
-    if value is not None:
-        writer.report(block, f"its {field} is no text", "written as JSON")
-        return json_text(value)
+    _leave_content(writer, block, field)
     return ""
 
 
-def _inner(block: PlainBlock, field: str) -> str:
-    value = block.content.get(field)
-    return _well_formed(value) if isinstance(value, str) else ""
+def _is_inside(text: str) -> bool:
+    return is_xml_text(text) and parsed(f"<a>{text}</a>") is not None
 
 
 def _well_formed(text: str) -> str:
@@ -363,6 +380,8 @@ def _is_answer(answer: object) -> bool:
         isinstance(answer, dict)
         and isinstance(answer.get("id"), str)
         and answer["id"] != ""
+        and is_xml_text(answer["id"])
         and isinstance(answer.get("text"), str)
+        and _is_inside(answer["text"])
         and set(answer) == {"id", "text"}
     )

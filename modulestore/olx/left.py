@@ -1,0 +1,104 @@
+"""What the elements of an archive cannot say of a course: ``modulestore.json``, which only our exports have.
+
+Platforms pass the file over. It is beside ``course.xml`` or ``library.xml``, and in ``drafts/``::
+
+    {"blocks": {"poll/one": {"settings": {"display_name": "\\u0007"}}},
+     "outline": {"sequential/week": [["vertical", "b"], ["vertical", "a"]]}}
+
+``blocks`` are fields of blocks by scope: values that no attribute can have. ``outline``, in ``drafts/``
+alone, are children of blocks above units on the draft branch, where they are others than the drafts make
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from modulestore.keys import BlockKey
+from modulestore.model.branches import DIRECT_ONLY
+from modulestore.model.fields import field_of
+from modulestore.model.plain import PlainBlock
+from modulestore.olx.policy import read_json
+from modulestore.olx.problems import Problems, clipped
+from modulestore.olx.tree import FileTree
+from modulestore.olx.values import REFERENCES, native_value
+
+__all__ = ["LEFT", "Blocks", "Left"]
+
+LEFT: Final = "modulestore.json"
+_OTHERS = "xml_attributes"
+
+
+class Blocks(Protocol):
+    """Blocks by key."""
+
+    def __contains__(self, key: BlockKey, /) -> bool: ...
+
+    def __getitem__(self, key: BlockKey, /) -> PlainBlock: ...
+
+    def __setitem__(self, key: BlockKey, block: PlainBlock, /) -> None: ...
+
+
+class Left:
+    """The file of one folder."""
+
+    def __init__(self, tree: FileTree, problems: Problems, base: str = "") -> None:
+        """Read it; it says nothing if it is not there, or (reported) no JSON object."""
+        said = read_json(tree, LEFT, problems, "left out")
+        self._said: dict[str, Any] = said if isinstance(said, dict) else {}
+        self._problems = problems
+        self._place = base + LEFT
+
+    def apply_fields(self, blocks: MutableMapping[BlockKey, PlainBlock]) -> None:
+        """Set the fields of blocks."""
+        for key, said in self._entries("blocks"):
+            if key not in blocks or not isinstance(said, dict):
+                self._report(key)
+                continue
+            block = blocks[key]
+            given = {scope: _fields(key, said.get(scope)) for scope in ("settings", "content")}
+            others = given["settings"].get(_OTHERS)
+            if isinstance(others, dict) and isinstance(block.settings.get(_OTHERS), dict):
+                given["settings"][_OTHERS] = {**block.settings[_OTHERS], **others}
+            blocks[key] = replace(
+                block,
+                settings={**block.settings, **given["settings"]},
+                content={**block.content, **given["content"]},
+            )
+
+    def apply_outline(self, view: Blocks) -> None:
+        """Set the children of blocks above units."""
+        for key, said in self._entries("outline"):
+            if key not in view or key.type not in DIRECT_ONLY or not isinstance(said, list):
+                self._report(key)
+                continue
+            children = [BlockKey(*child) for child in said if _is_pair(child)]
+            view[key] = replace(view[key], children=[child for child in children if child in view])
+
+    def _entries(self, part: str) -> list[tuple[BlockKey, Any]]:
+        said = self._said.get(part)
+        if not isinstance(said, dict):
+            return []
+        named = [(*name.partition("/")[::2], value) for name, value in said.items()]
+        return [(BlockKey(block_type, written), value) for block_type, written, value in named]
+
+    def _report(self, key: BlockKey) -> None:
+        name = clipped(f"{key.type}/{key.id}")
+        self._problems.add(self._place, f"the entry {name} is for no block that takes one", "left out")
+
+
+def _fields(key: BlockKey, said: object) -> dict[str, Any]:
+    if not isinstance(said, dict):
+        return {}
+    found = {}
+    for name, value in said.items():
+        known = field_of(key.type, name)
+        plain = known is None or known.kind in REFERENCES
+        found[name] = value if plain or known is None else native_value(known.kind, value).value
+    return found
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
