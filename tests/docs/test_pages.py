@@ -30,6 +30,7 @@ PAGES = [
     "docs/assets.md",
     "docs/serving.md",
     "docs/backup.md",
+    "docs/export.md",
     "docs/statistics.md",
 ]
 PLATFORM = "mongodb://localhost:27017/edxapp"
