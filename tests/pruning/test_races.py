@@ -357,7 +357,7 @@ def by_chance(race: Race, seed: int) -> list[Outcome]:
     return run(race.start(), choose)
 
 
-SCHEDULES = 200 if IS_STRESS else 10
+SCHEDULES = 200 if IS_STRESS else 6
 
 
 @pytest.mark.parametrize("schema", [1, 2])

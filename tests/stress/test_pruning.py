@@ -39,6 +39,7 @@ pytestmark = pytest.mark.stress
 T = TypeVar("T")
 
 SECONDS = float(os.environ.get("MODULESTORE_STRESS_SECONDS", "5"))
+IS_SHORT = "MODULESTORE_STRESS_SECONDS" not in os.environ
 POLICY = Policy(Retention(keep=3), min_age=timedelta(0))
 GRACE = 3.0  # seconds; writers stop for less
 HOUR = timedelta(hours=1)
@@ -154,6 +155,8 @@ def backend(place: str) -> Iterator[Backend]:
 
 @pytest.mark.parametrize("skew", [False, True], ids=["clocks agree", "clocks an hour off"])
 def test_pruning_while_eight_work(backend: Backend, tmp_path: Path, skew: bool) -> None:
+    if IS_SHORT and skew == backend.has_atomic_groups:
+        pytest.skip("one of the clocks for each database; `make stress` tries both for both")
     store = Store(backend)
     grace = 0.0 if backend.has_atomic_groups else GRACE
     pruned = run(
