@@ -38,6 +38,7 @@ from modulestore.model.files import CourseFile, FileVersion, Upload
 from modulestore.model.history import BlockVersion, VersionInfo
 from modulestore.model.importing import ImportReport
 from modulestore.model.inheritance import Origin, Resolved
+from modulestore.model.local_work import LocalRules
 from modulestore.model.merging import ConflictItem
 from modulestore.model.plain import Problem
 from modulestore.model.publishing import Change, Preview
@@ -101,6 +102,7 @@ __all__ = [
     "ImportReport",
     "KeptConflict",
     "LibraryKey",
+    "LocalRules",
     "ModuleStoreError",
     "Origin",
     "OwnField",

@@ -27,8 +27,16 @@ from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import ContextKey, VersionId
 from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.files import CourseFile
-from modulestore.model.importing import Existing, ImportPlan, ImportReport, plan_import, report
+from modulestore.model.importing import (
+    Existing,
+    ImportPlan,
+    ImportReport,
+    plan_import,
+    planned_diffs,
+    report,
+)
 from modulestore.model.index import IndexEntry, Moved
+from modulestore.model.local_work import LocalRules
 from modulestore.model.plain import PlainCourse, PlainFile
 from modulestore.model.values import Author, Progress
 from modulestore.olx import open_archive, read_course
@@ -60,6 +68,7 @@ class Importer:
     now: Callable[[], datetime]
     ids: Iterator[VersionId]
     progress: Progress
+    rules: LocalRules | None = None
 
     async def run(
         self, path: str | Path, *, key: ContextKey | None, strict: bool, dry_run: bool
@@ -81,11 +90,15 @@ class Importer:
             if entry is not None and entry.key != plain.key:
                 # Spelled otherwise in the store. Links and slugs follow the key: it is read as that course.
                 plain = await run_blocking(read_course, tree, key=entry.key)
-            plan = await self._plan(plain, entry)
+            existing = None if entry is None else await self._existing(entry)
+            plan = await self._plan(plain, existing)
             uploads = await self._uploads(plan.key, plain, tree)
             changed = bool(uploads) or not plan.changes_nothing
             if not changed or dry_run:
-                return report(plan, plain, changed=changed)
+                found = report(plan, plain, changed=changed)
+                if existing is None or not dry_run:
+                    return found
+                return replace(found, diffs=await run_blocking(planned_diffs, plan, existing))
             schema = await self.guard.schema(self.backend, self.author)
             try:
                 await self._write(plan, schema, uploads, tree)
@@ -96,10 +109,15 @@ class Importer:
         assert moved is not None
         raise moved
 
-    async def _plan(self, plain: PlainCourse, entry: IndexEntry | None) -> ImportPlan:
-        existing = None if entry is None else await self._existing(entry)
+    async def _plan(self, plain: PlainCourse, existing: Existing | None) -> ImportPlan:
         return await run_blocking(
-            plan_import, plain, existing, author=self.author, now=self.now(), ids=self.ids
+            plan_import,
+            plain,
+            existing,
+            author=self.author,
+            now=self.now(),
+            ids=self.ids,
+            rules=self.rules,
         )
 
     async def _existing(self, entry: IndexEntry) -> Existing:

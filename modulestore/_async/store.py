@@ -29,6 +29,7 @@ from modulestore._async.waiting import run_blocking
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.course import Block, Course
 from modulestore.model.importing import ImportReport
+from modulestore.model.local_work import LocalRules
 from modulestore.model.values import Author, Progress
 from modulestore.storage.bundle_reading import is_bundle
 from modulestore.upkeep.steps import PendingStep
@@ -132,21 +133,24 @@ class AsyncStore(
         author: Author = -1,
         strict: bool = False,
         dry_run: bool = False,
+        local: LocalRules | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Store a course or library from an archive (``.tar.gz`` or a folder), whole or not at all.
 
         A bundle is restored, under the ids that are in it: see `restore_bundle`, also for errors.
 
-        Into an existing course it replaces both heads: blocks that the archive lacks leave them, and stay in
-        history. What is equal to what is there is shared with it; an archive that changes nothing makes no
-        version.
+        Into an existing course it replaces both heads, unless ``local`` says otherwise: blocks that the
+        archive lacks leave them, and stay in history. What is equal to what is there is shared with it; an
+        archive that changes nothing makes no version.
 
         Args:
             key: the course to import into; None for the one that the archive names.
             author: recorded with what is new; -1 is the platform's number for a command.
             strict: refuse an archive in which anything has to be worked around.
-            dry_run: write nothing; report what would be.
+            dry_run: write nothing; report what would be, with what would change on each branch.
+            local: what stays of what the course has and the archive has not; without, nothing does. Not for
+                bundles.
             progress: called with what is being done, how much of it is done, and how much there is.
 
         Raises:
@@ -170,6 +174,7 @@ class AsyncStore(
             now=self._now,
             ids=self._ids,
             progress=progress or (lambda what, done, total: None),
+            rules=local,
         )
         course_key = None if key is None else as_course_key(key)
         return await importer.run(path, key=course_key, strict=strict, dry_run=dry_run)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from modulestore import Store, UsageKey
-from modulestore.cli.output import clipped, columns, print_json, since
+from modulestore.cli.diff_view import diff_json, diff_lines
+from modulestore.cli.output import columns, print_json, since
 from modulestore.cli.settings import Author, Json, Key, VersionName, as_author, open_store
 from modulestore.errors import InvalidKey
-from modulestore.keys import ContextKey, as_course_key, as_usage_key
-from modulestore.model.diff import Diff
+from modulestore.keys import as_course_key, as_usage_key
 
 __all__ = ["diff", "log", "tag"]
 
@@ -115,54 +115,10 @@ def diff(
     with open_store(context, must_exist=True) as store:
         found = store.diff(course, before, after)
     if json:
-        print_json(_diff_json(course, found))
+        print_json(diff_json(course, found))
         return
-    for line in _diff_lines(course, found) if found else ["no difference"]:
+    for line in diff_lines(course, found) if found else ["no difference"]:
         print(line)
-
-
-def _diff_json(course: ContextKey, found: Diff) -> dict[str, Any]:
-    def keys(blocks: tuple[Any, ...]) -> list[str]:
-        return [str(course.usage(*block)) for block in blocks]
-
-    def moved(item: Any) -> dict[str, Any]:
-        return {"key": course.usage(*item.key), "from": keys(item.before), "to": keys(item.after)}
-
-    return {
-        **{
-            name: [
-                {**item.as_json(), "key": course.usage(*item.key), "parents": keys(item.parents)}
-                for item in items
-            ]
-            for name, items in (("added", found.added), ("removed", found.removed))
-        },
-        "moved": [moved(item) for item in found.moved],
-        "reordered": [moved(item) for item in found.reordered],
-        "changed": [{**item.as_json(), "key": course.usage(*item.key)} for item in found.changed],
-        "assets": [item.as_json() for item in found.assets],
-    }
-
-
-def _diff_lines(course: ContextKey, found: Diff) -> list[str]:
-    def names(blocks: tuple[Any, ...]) -> str:
-        return ", ".join("/".join(block) for block in blocks) or "nothing"
-
-    lines = [f"added      {course.usage(*item.key)}, below {names(item.parents)}" for item in found.added]
-    lines += [f"removed    {course.usage(*item.key)}, below {names(item.parents)}" for item in found.removed]
-    for move in found.moved:
-        lines.append(f"moved      {course.usage(*move.key)}")
-        lines.append(f"             from {names(move.before)} to {names(move.after)}")
-    for order in found.reordered:
-        lines.append(f"reordered  {course.usage(*order.key)}: {names(order.after)}")
-    for change in found.changed:
-        values = change.as_json()
-        before, after = (
-            "nothing" if end in values["unset"] else clipped(values[end]) for end in ("from", "to")
-        )
-        lines.append(f"changed    {course.usage(*change.key)} {change.field}")
-        lines += [f"             from {before}", f"             to   {after}"]
-    lines += [f"file       {asset.filename}" for asset in found.assets]
-    return lines
 
 
 def tag(

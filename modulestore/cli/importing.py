@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from modulestore import ImportReport
+from modulestore import ImportReport, LocalRules
+from modulestore.cli.diff_view import diff_json, diff_lines
 from modulestore.cli.output import print_json, progress_bar
 from modulestore.cli.settings import Json, as_author, open_store
+from modulestore.keys import BlockKey, as_usage_key
+from modulestore.model.local_work import Rule
 
 __all__ = ["import_"]
+
+
+class Drafts(Enum):
+    """What becomes of drafts."""
+
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+
+
+class Missing(Enum):
+    """What becomes of blocks that the archive lacks."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
 
 
 def import_(
@@ -32,24 +50,64 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Import nothing if anything has to be worked around.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; show what would change.")
+    ] = False,
+    drafts: Annotated[
+        Drafts, typer.Option(help="What becomes of drafts that are not published.")
+    ] = Drafts.OVERWRITE,
+    missing: Annotated[
+        Missing, typer.Option(help="What becomes of blocks that the archive lacks.")
+    ] = Missing.REMOVE,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="USAGE_KEY", help="Keep this block and what is below it.")
+    ] = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USAGE_KEY", help="Overwrite or remove this one, whatever is kept otherwise."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Import a course or library archive, or restore a bundle, whole or not at all.
 
+    Into a course that is there, the archive replaces what is published and all drafts, unless told otherwise.
+    What goes stays in history.
+
     \b
     modulestore import course.tar.gz --author ana
+    modulestore import course.tar.gz --dry-run --drafts keep --missing keep
     modulestore import ms101.bundle
     """
+    exceptions: dict[BlockKey, Rule] = dict.fromkeys(map(_block_key, replace or ()), "overwrite")
+    exceptions |= dict.fromkeys(map(_block_key, keep or ()), "keep")
+    local = LocalRules(drafts=drafts.value, missing=missing.value, blocks=exceptions)
     with open_store(context) as store, progress_bar() as progress:
         report = store.import_course(
-            path, key=key, author=as_author(author), strict=strict, dry_run=dry_run, progress=progress
+            path,
+            key=key,
+            author=as_author(author),
+            strict=strict,
+            dry_run=dry_run,
+            local=local,
+            progress=progress,
         )
     if json:
-        shown = {field.name: getattr(report, field.name) for field in fields(report)}
-        print_json(shown)
+        print_json(_report_json(report))
         return
     _print_report(report, dry_run)
+
+
+def _block_key(text: str) -> BlockKey:
+    usage = as_usage_key(text)
+    return BlockKey(usage.type, usage.id)
+
+
+def _report_json(report: ImportReport) -> dict[str, Any]:
+    shown = {field.name: getattr(report, field.name) for field in fields(report)}
+    shown["kept"] = [str(report.key.usage(*key)) for key in report.kept]
+    if report.diffs is not None:
+        shown["diffs"] = {branch: diff_json(report.key, found) for branch, found in report.diffs.items()}
+    return shown
 
 
 def _print_report(report: ImportReport, dry_run: bool) -> None:
@@ -58,10 +116,15 @@ def _print_report(report: ImportReport, dry_run: bool) -> None:
     if not report.changed:
         print(f"{report.key} is as the archive has it: nothing to do")
         return
+    for branch, found in (report.diffs or {}).items():
+        print(f"{branch}:")
+        for line in diff_lines(report.key, found) if found else ["no difference"]:
+            print(f"  {line}")
     counts = [
         (report.blocks, "block"),
         (report.detached, "detached block"),
         (report.drafts, "draft"),
+        (len(report.kept), "kept block"),
         (report.assets, "file"),
         (report.definitions, "new definition"),
         (len(report.problems), "problem"),

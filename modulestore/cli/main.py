@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -102,6 +103,12 @@ app.command("upgrade")(upkeep.upgrade)
 app.command("serve")(serving.serve)
 
 
+@cache
+def _command() -> Any:
+    """The command with all of its parts, which takes longer to make than most of them take to run."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code.
 
@@ -112,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     settings = Settings()
     try:
-        return app(words, standalone_mode=False, prog_name="modulestore", obj=settings) or 0
+        return _command()(words, standalone_mode=False, prog_name="modulestore", obj=settings) or 0
     except (ModuleStoreError, typer.TyperException) as error:
         report_failure(error, settings.command, as_json=as_json)
         return exit_code(error)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model.branches import DIRECT_ONLY
-from modulestore.model.comparing import same_value
 from modulestore.model.definition import Definition
 from modulestore.model.fields import is_container, is_detached
 from modulestore.model.files import CourseFile
-from modulestore.model.plain import PlainBlock, PlainCourse, PlainFile, Problem
+from modulestore.model.plain import PlainBlock, PlainCourse, PlainFile, Problem, same_block
 from modulestore.model.structure import Structure
 
 __all__ = ["ExportReport", "plain_course", "plain_files"]
@@ -69,7 +68,7 @@ def plain_course(
         draft_blocks={
             block_key: block
             for block_key, block in drafts.items()
-            if block_key not in blocks or not _same(blocks[block_key], block)
+            if block_key not in blocks or not same_block(blocks[block_key], block)
         },
         assets=dict(structure.assets or {}),
         files=plain_files(files),
@@ -141,12 +140,3 @@ def _outline(drafts: Mapping[BlockKey, PlainBlock]) -> dict[BlockKey, PlainBlock
         for key, block in drafts.items()
         if key.type in DIRECT_ONLY or is_detached(key.type)
     }
-
-
-def _same(one: PlainBlock, other: PlainBlock) -> bool:
-    return (
-        list(one.children or ()) == list(other.children or ())
-        and same_value(one.settings, other.settings)
-        and same_value(one.content, other.content)
-        and same_value(list(one.asides), list(other.asides))
-    )

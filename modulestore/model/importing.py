@@ -19,12 +19,15 @@ from modulestore.model.branches import DRAFT, LIBRARY, PUBLISHED
 from modulestore.model.comparing import same_value
 from modulestore.model.definition import Definition
 from modulestore.model.deriving import derive
+from modulestore.model.diff import Diff, diff
+from modulestore.model.exporting import plain_course
 from modulestore.model.index import IndexEntry
+from modulestore.model.local_work import LocalRules, with_local_work
 from modulestore.model.plain import PlainBlock, PlainCourse, Problem
 from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 from modulestore.model.values import Author
 
-__all__ = ["Existing", "ImportPlan", "ImportReport", "plan_import", "report"]
+__all__ = ["Existing", "ImportPlan", "ImportReport", "plan_import", "planned_diffs", "report"]
 
 _NO_EDIT = EditInfo()
 
@@ -56,6 +59,8 @@ class ImportPlan:
         new_structures: those to write; empty when nothing changed.
         definitions: those to write.
         search_targets: new values for the index; None when they stay.
+        drafts: blocks that are new on the draft branch, or differ there, below the outline.
+        kept: blocks of the course that stay though the archive has others, or none.
     """
 
     key: ContextKey
@@ -66,6 +71,8 @@ class ImportPlan:
     new_structures: Mapping[str, Structure]
     definitions: Sequence[Definition]
     search_targets: Mapping[str, str] | None
+    drafts: int = 0
+    kept: tuple[BlockKey, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
@@ -88,6 +95,8 @@ class ImportReport:
         definitions: new ones.
         assets: static files of the archive.
         problems: what the reader worked around.
+        kept: blocks that stay as they are here, as the rules say.
+        diffs: with ``dry_run``, what would change on each branch; None for a course that is new.
     """
 
     key: ContextKey
@@ -100,6 +109,8 @@ class ImportReport:
     definitions: int
     assets: int
     problems: tuple[Problem, ...]
+    kept: tuple[BlockKey, ...] = ()
+    diffs: Mapping[str, Diff] | None = None
 
 
 def plan_import(
@@ -109,19 +120,30 @@ def plan_import(
     author: Author,
     now: datetime,
     ids: Iterator[VersionId],
+    rules: LocalRules | None = None,
 ) -> ImportPlan:
     """What importing ``plain`` writes.
 
-    ``ids`` gives new ids, in ascending order; ``now`` has millisecond precision.
+    ``ids`` gives new ids, in ascending order; ``now`` has millisecond precision; ``rules`` say what stays of
+    what the course has.
     """
     planner = _Planner(existing, author, now, ids)
     plain = _with_root(plain, existing)
+    kept: list[BlockKey] = []
+    if existing is not None and rules is not None:
+        plain, kept = with_local_work(plain, _as_plain(existing), rules)
     if isinstance(plain.key, LibraryKey):
         planner.plan_branch(LIBRARY, plain, plain.blocks, {})
     else:
         planner.plan_branch(DRAFT, plain, {**plain.blocks, **plain.draft_blocks}, {})
         planner.plan_branch(PUBLISHED, plain, plain.blocks, plain.draft_blocks)
-    return planner.finish(plain)
+    return replace(planner.finish(plain), drafts=plain.draft_count, kept=tuple(kept))
+
+
+def _as_plain(existing: Existing) -> PlainCourse:
+    structures = existing.structures
+    published = structures.get(PUBLISHED) or structures.get(LIBRARY)
+    return plain_course(existing.entry.key, published, structures.get(DRAFT), existing.definitions)
 
 
 def _with_root(plain: PlainCourse, existing: Existing | None) -> PlainCourse:
@@ -359,8 +381,19 @@ def report(plan: ImportPlan, plain: PlainCourse, *, changed: bool) -> ImportRepo
         changed=changed,
         blocks=len(outline.order),
         detached=len(shown) - len(outline.order),
-        drafts=plain.draft_count,
+        drafts=plan.drafts,
         definitions=len(plan.definitions),
         assets=len(plain.files),
         problems=tuple(plain.problems),
+        kept=plan.kept,
     )
+
+
+def planned_diffs(plan: ImportPlan, existing: Existing) -> dict[str, Diff]:
+    """What carrying out ``plan`` would change on each branch that is there."""
+    contents = {**existing.definitions, **{definition.id: definition for definition in plan.definitions}}
+    return {
+        branch: diff(before, plan.heads[branch], contents)
+        for branch, before in existing.structures.items()
+        if branch in plan.heads
+    }

@@ -13,8 +13,9 @@ from typing import Any
 
 from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.branches import DIRECT_ONLY
+from modulestore.model.comparing import same_value
 
-__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem"]
+__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem", "same_block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +116,13 @@ class PlainCourse:
         ``draft_blocks`` for a child only.
         """
         return sum(key.type not in DIRECT_ONLY for key in self.draft_blocks)
+
+
+def same_block(one: PlainBlock, other: PlainBlock) -> bool:
+    """Whether two states of a block are the same; no children are an empty list of them."""
+    return (
+        list(one.children or ()) == list(other.children or ())
+        and same_value(one.settings, other.settings)
+        and same_value(one.content, other.content)
+        and same_value(list(one.asides), list(other.asides))
+    )

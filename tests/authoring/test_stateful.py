@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from copy import deepcopy
+from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -297,8 +298,16 @@ def test_in_memory(schema: Schema) -> None:
 
 
 def test_on_a_server(mongodb_url: str, mongodb_admin: MongoClient[dict[str, Any]]) -> None:
-    def make() -> Backend:
-        mongodb_admin.drop_database(urlsplit(mongodb_url).path.strip("/"))
-        return open_mongo(mongodb_url)
+    parts, numbers = urlsplit(mongodb_url), count()
+    made: list[str] = []
 
-    against_model(make, examples=4, steps=20)
+    def make() -> Backend:
+        # A new one each time: the stand-in may look for what was in one of the same name.
+        made.append(f"{parts.path.strip('/')}_{next(numbers)}")
+        return open_mongo(urlunsplit(parts._replace(path=f"/{made[-1]}")))
+
+    try:
+        against_model(make, examples=4, steps=20)
+    finally:
+        for name in made:
+            mongodb_admin.drop_database(name)

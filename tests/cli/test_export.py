@@ -59,3 +59,19 @@ def test_to_standard_output(sample_course: str, tmp_path: Path) -> None:
     assert streamed.stderr.startswith(f"exported {KEY}: ".encode())
     refused = subprocess.run([*program, "export", KEY, "-", "--json"], check=False, capture_output=True)
     assert refused.returncode == 2
+
+
+def test_into_a_course_that_has_gone_on(run: Run, sample_course: str, tmp_path: Path) -> None:
+    run("import", sample_course)
+    run("export", KEY, str(tmp_path / "then.tar.gz"))
+    html = f"block-v1:{KEY[10:]}+type@html+block@columns"
+    run("edit", KEY, "--set", html, 'display_name="A draft"')
+    planned = run("import", str(tmp_path / "then.tar.gz"), "--dry-run")
+    (change,) = planned["diffs"]["draft"]["changed"]
+    assert (change["key"], change["field"], change["from"]) == (html, "display_name", "A draft")
+    assert planned["diffs"]["published"]["changed"] == []
+    for options in (["--drafts", "keep"], ["--keep", html]):
+        kept = run("import", str(tmp_path / "then.tar.gz"), *options)
+        assert (kept["changed"], kept["kept"], kept["diffs"]) == (False, [html], None)
+    replaced = run("import", str(tmp_path / "then.tar.gz"), "--drafts", "keep", "--replace", html)
+    assert (replaced["changed"], replaced["kept"]) == (True, [])

@@ -1,0 +1,86 @@
+"""An archive into a course that people have gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from modulestore import LocalRules
+from modulestore._async.ports import Backend
+from modulestore._async.store import AsyncStore
+from modulestore.keys import BlockKey
+from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
+from tests._async.stores import BACKENDS, fresh_backend
+
+pytestmark = pytest.mark.anyio
+
+A1, NEW, UNIT = BlockKey("html", "a1"), BlockKey("problem", "new"), BlockKey("vertical", "new")
+FIRST = BlockKey("sequential", "first")
+
+
+@pytest.fixture
+async def backend(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
+    async with fresh_backend(kind, request) as backend:
+        yield backend
+
+
+async def gone_on(store: AsyncStore, tmp_path: Path) -> Path:
+    """An archive of the small course, which has since got a unit and a draft."""
+    await make_small_course(store)
+    await store.export_course(SMALL_COURSE, tmp_path / "then.tar.gz")
+    await store.import_course(tmp_path / "then.tar.gz")  # XML is indented in its own way from now on
+    async with store.edit(SMALL_COURSE) as edit:
+        unit = edit.add("vertical", FIRST, id="new", index=1)
+        edit.add("problem", unit, id="new", data="<problem/>\n")
+    await store.publish(SMALL_COURSE)
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.update(A1, display_name="A draft")
+    return tmp_path / "then.tar.gz"
+
+
+@BACKENDS
+async def test_it_says_what_it_would_change(backend: Backend, tmp_path: Path) -> None:
+    store = AsyncStore(backend)
+    archive = await gone_on(store, tmp_path)
+    heads = [(await store.open(SMALL_COURSE, branch=name)).version for name in ("draft", "published")]
+    report = await store.import_course(archive, dry_run=True)
+    assert report.diffs is not None
+    draft, published = report.diffs["draft"], report.diffs["published"]
+    assert {removed.key for removed in published.removed} == {UNIT, NEW}
+    assert published.changed == ()
+    assert [(change.key, change.field, change.before) for change in draft.changed] == [
+        (A1, "display_name", "A draft")
+    ]
+    assert [(await store.open(SMALL_COURSE, branch=name)).version for name in ("draft", "published")] == heads
+    done = await store.import_course(archive)
+    assert (done.diffs, done.kept) == (None, ())
+    assert UNIT not in await store.open(SMALL_COURSE, branch="draft")
+
+
+@BACKENDS
+async def test_all_of_it_stays(backend: Backend, tmp_path: Path) -> None:
+    store = AsyncStore(backend)
+    archive = await gone_on(store, tmp_path)
+    rules = LocalRules(drafts="keep", missing="keep")
+    report = await store.import_course(archive, local=rules)
+    assert not report.changed
+    assert set(report.kept) == {A1, NEW, UNIT}
+    draft = await store.open(SMALL_COURSE, branch="draft")
+    assert draft[A1].display_name == "A draft"
+    assert [child.id for child in draft[FIRST].children] == ["a", "new", "b"]
+
+
+@BACKENDS
+async def test_some_of_it_stays(backend: Backend, tmp_path: Path) -> None:
+    store = AsyncStore(backend)
+    archive = await gone_on(store, tmp_path)
+    report = await store.import_course(archive, local=LocalRules(blocks={UNIT: "keep"}))
+    assert report.changed
+    assert set(report.kept) == {NEW, UNIT}
+    draft = await store.open(SMALL_COURSE, branch="draft")
+    assert draft[A1].display_name == "A one"
+    assert UNIT in draft
+    assert not await store.changes(SMALL_COURSE)
+    assert (await store.check(SMALL_COURSE)).is_sound
