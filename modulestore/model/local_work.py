@@ -53,7 +53,11 @@ def with_local_work(
     decided = _Decided(view, rules)
     missing = decided.with_parents(key for key in view if key not in there and decided.keeps_missing(key))
     missing -= there.keys()
-    drafts = {key for key in local.draft_blocks if key in there and decided.keeps_draft(key)}
+    drafts = {
+        key
+        for key, block in local.draft_blocks.items()
+        if key in there and not same_block(there[key], block) and decided.keeps_draft(key)
+    }
     blocks = _laid_over(plain.blocks, local.blocks, missing, ())
     above = _laid_over(there, view, missing, _taken_out(local, decided))
     for key in drafts:
