@@ -15,6 +15,7 @@ help:
 	@echo "make format    format the code, generate the synchronous twins and the command's reference"
 	@echo "make stress    the long concurrency runs"
 	@echo "make bench     the benchmarks"
+	@echo "make docs      the documentation as a site, in site/"
 	@echo "make clean     remove the virtual environment and what was built"
 
 # Debian's python3 comes without the module that makes virtual environments.
@@ -27,7 +28,7 @@ $(VENV)/.demo: $(VENV)/.base
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.base
-	@$(BIN)/python -m pip install -q -e '.[motor,opentelemetry,plot,origin,thumbnails,s3]' --group test --group server --group check
+	@$(BIN)/python -m pip install -q -e '.[motor,opentelemetry,plot,origin,thumbnails,s3]' --group test --group server --group check --group docs
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
@@ -52,6 +53,9 @@ format: $(VENV)/.all
 
 stress: $(VENV)/.all
 	MODULESTORE_STRESS_SECONDS=$${MODULESTORE_STRESS_SECONDS:-60} $(BIN)/python -m pytest -m stress -s
+
+docs: $(VENV)/.all
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q && echo "site/index.html"
 
 bench: $(VENV)/.all
 	$(BIN)/python -m tools.bench

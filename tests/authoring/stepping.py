@@ -58,7 +58,7 @@ difference whether somebody else does something before or after them.
 """
 
 
-FEW_SWITCHES = None if IS_STRESS else 4
+FEW_SWITCHES = None if IS_STRESS else 3
 """How often one who could go on has to wait, where every order is tried."""
 
 

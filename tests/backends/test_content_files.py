@@ -15,6 +15,7 @@ from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.int64 import Int64
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 import modulestore
@@ -351,6 +352,38 @@ def test_a_picture_that_is_locked_while_it_is_uploaded(
     for file in (upload.file, upload.thumbnail):
         assert file.locked
         assert backend.files.get(file.key) == file
+
+
+def test_the_server_is_killed_in_the_middle_of_an_upload(
+    private_mongodb: PrivateMongoDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old file stays; what was sent is nobody's; the next try stores it."""
+    new, sends = random_bytes(20_000_000, seed=7), 0
+    insert = Collection.insert_many
+
+    def insert_and_die(collection: Any, documents: Any, **how: Any) -> Any:
+        nonlocal sends
+        sends += collection.name == "modulestore.blob_chunks"
+        if sends == 3:
+            private_mongodb.server.kill()
+        return insert(collection, documents, **how)
+
+    with closing(prepared(private_mongodb.url(f"content_{datetime.now(UTC).timestamp():.0f}"))) as backend:
+        stored = put(backend)
+        with monkeypatch.context() as patch:
+            patch.setattr(Collection, "insert_many", insert_and_die)
+            with pytest.raises(StorageUnavailable):
+                put(backend, FILE, new)
+        private_mongodb.server.restart()
+        assert backend.files.get(FILE.key) == stored
+        assert found(backend, deep=True) == []
+        assert b"".join(backend.files.read(FILE.key)) == DATA
+        put(backend, FILE, new)
+        assert b"".join(backend.files.read(FILE.key)) == new
+        freed = backend.files.delete_leftovers([one.name for one in leftovers(backend)], LATE)
+        assert freed >= len(DATA) + 8_000_000, "what was replaced, and what had been sent in vain"
+        assert found(backend, deep=True) == []
+        assert leftovers(backend) == []
 
 
 # --- in how many commands

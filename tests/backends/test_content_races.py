@@ -284,7 +284,7 @@ def overtaken(race: Race, other: Callable[[Files], object], first: int, steps: i
 @pytest.mark.parametrize("what", EVERY)
 def test_a_writer_and_pruners_in_many_orders(scene: Scene, what: str, pruners: int) -> None:
     race = Race(scene, what)
-    for seed in range(500 if IS_STRESS else 6):
+    for seed in range(500 if IS_STRESS else 3):
         race.run([prune] * pruners, random.Random(seed).randrange)
 
 

@@ -1,4 +1,4 @@
-"""A real browser shows a picture from the origin, plays and seeks a recording, and keeps to the policies."""
+"""A real browser shows a picture from the origin, plays and seeks a video, and keeps to the policies."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from modulestore.model.files import CourseFile
 from modulestore.origin import Source, origin
 from tests.origin.files import COURSE, key_of
 from tests.origin.servers import serving
+from tests.origin.webm import film
 from tests.server_notes import missing, used
 
 PROGRAMS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
@@ -51,8 +52,10 @@ async function picture() {
   await image.decode();
   return [image.naturalWidth, image.naturalHeight];
 }
-async function recording() {
-  const audio = new Audio(here + "recording.wav");
+async function recording(media, name) {
+  const audio = document.createElement(media);
+  audio.src = here + name;
+  document.body.append(audio);
   const until = name => new Promise((done, fail) => {
     audio.addEventListener(name, done, {once: true});
     audio.addEventListener("error", () => fail(new Error(audio.error.message)), {once: true});
@@ -67,7 +70,10 @@ async function recording() {
   await seeked;
   await audio.play();
   await until("timeupdate");
-  return {duration, played: played > 0 && played < 50, seeked: audio.currentTime >= 100};
+  return {
+    duration, played: played > 0 && played < 50, seeked: audio.currentTime >= 100,
+    width: audio.videoWidth ?? 0,
+  };
 }
 async function program() {
   const said = heard(done => event => done({...event.data, from: event.origin}));
@@ -90,7 +96,8 @@ const text = url => fetch(url).then(reply => reply.text(), () => "refused");
   try {
     document.cookie = "session=enrolled";
     await tell({
-      picture: await picture(), recording: await recording(),
+      picture: await picture(),
+      recording: await recording("audio", "recording.wav"), film: await recording("video", "film.webm"),
       program: await program(), drawing: await drawing(),
       public: await text(other + "notes.txt"), locked: await text(other + "locked.txt"),
       mine: await text(here + "locked.txt"),
@@ -154,7 +161,7 @@ def opened(browser: str, folder: Path, url: str) -> Iterator[None]:
 
 
 def test_a_page_with_files(browser: str, tmp_path: Path) -> None:
-    sound = recording()
+    sound, moving = recording(), film(SECONDS)
     found: queue.Queue[dict[str, Any]] = queue.Queue()
     parts: list[str] = []
     url = f"sqlite:///{tmp_path}/courses.db"
@@ -162,6 +169,7 @@ def test_a_page_with_files(browser: str, tmp_path: Path) -> None:
         for name, data in {
             "picture.png": picture(30, 20),
             "recording.wav": sound,
+            "film.webm": moving,
             "program.html": PROGRAM.encode(),
             "drawing.svg": DRAWING.encode(),
             "notes.txt": b"for everybody",
@@ -198,7 +206,8 @@ def test_a_page_with_files(browser: str, tmp_path: Path) -> None:
         answer = found.get(timeout=120)
     assert answer == {
         "picture": [30, 20],
-        "recording": {"duration": SECONDS, "played": True, "seeked": True},
+        "recording": {"duration": SECONDS, "played": True, "seeked": True, "width": 0},
+        "film": {"duration": SECONDS, "played": True, "seeked": True, "width": 320},
         # It runs, but is of no site: neither cookies nor the page around it are in its reach.
         "program": {"cookie": "SecurityError", "origin": "null", "from": "null"},
         "drawing": "silent",
@@ -206,5 +215,6 @@ def test_a_page_with_files(browser: str, tmp_path: Path) -> None:
         "locked": "refused",
         "mine": "for learners",
     }
-    starts = [int(part.removeprefix("bytes ").partition("-")[0]) for part in parts]
-    assert any(start > len(sound) // 2 for start in starts), "it got what it was sent to, not all before it"
+    for data in (sound, moving):
+        starts = [int(part[6:].partition("-")[0]) for part in parts if part.endswith(f"/{len(data)}")]
+        assert any(start > len(data) // 2 for start in starts), "it got what it was sent to, not all before"

@@ -35,12 +35,11 @@ _NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # Nothing is written twice, and nothing that is dropped in a minute is tidied up.
+    # Nothing is written twice that is dropped in a minute.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "1h",
-    "autovacuum": "off",
 }
 _PATIENCE = 30.0
 _CANNOT_CONNECT = 2  # psql's exit status
