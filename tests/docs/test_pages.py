@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
+from modulestore.cli import main
 from tests.golden.replay import BETTER_ON_PURPOSE
 from tests.old_store import small_course
 
@@ -35,6 +39,7 @@ PAGES = [
 ]
 PLATFORM = "mongodb://localhost:27017/edxapp"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PLAIN = re.compile(r"modulestore [^|&;<>$`*?~]*")
 ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
@@ -85,12 +90,26 @@ def commands(text: str) -> list[tuple[str, str]]:
 
 
 def run(command: str, expected: str) -> str:
-    finished = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, f"$ {command}\n{finished.stderr}"
+    code, out, error = in_this_process(command) if PLAIN.fullmatch(command) else in_a_shell(command)
+    assert code == 0, f"$ {command}\n{error}"
     # … stands for anything, other lines included.
     pattern = re.escape(expected.rstrip()).replace("…", "(?s:.*)")
-    assert re.fullmatch(pattern, finished.stdout.rstrip()), f"$ {command}\n{finished.stdout}"
-    return finished.stdout
+    assert re.fullmatch(pattern, out.rstrip()), f"$ {command}\n{out}"
+    return out
+
+
+def in_a_shell(command: str) -> tuple[int, str, str]:
+    """A command as a reader types it; its exit code and what it writes."""
+    finished = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    return finished.returncode, finished.stdout, finished.stderr
+
+
+def in_this_process(command: str) -> tuple[int, str, str]:
+    """The same of one that needs nothing of a shell, ten times as fast."""
+    out, error = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(error):
+        code = main(shlex.split(command)[1:])
+    return code, out.getvalue(), error.getvalue()
 
 
 def test_differences_on_purpose_are_told() -> None:

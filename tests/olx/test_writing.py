@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,7 @@ from modulestore.model.plain import PlainBlock, PlainCourse
 from modulestore.olx import open_archive, read_course
 from modulestore.olx.writing import write_course
 from tests.conftest import SHARED
-from tests.olx.plain_courses import courses
+from tests.olx.plain_courses import KEY, courses
 from tests.olx.trees import DictTree
 
 SAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -108,3 +110,86 @@ def test_values_survive(plain: PlainCourse) -> None:
         and not same_value(value, found.get(name, MISSING))
     }
     assert lost == set()
+
+
+# --- what takes care
+
+
+def course_of(*blocks: PlainBlock) -> PlainCourse:
+    """A course with one unit that has these blocks; the first ones are its children."""
+    root, chapter = BlockKey("course", "course"), BlockKey("chapter", "c")
+    sequential, unit = BlockKey("sequential", "s"), BlockKey("vertical", "u")
+    inner = {child for block in blocks for child in block.children or ()}
+    top = [block.key for block in blocks if block.key not in inner]
+    tree = {root: [chapter], chapter: [sequential], sequential: [unit], unit: top}
+    return PlainCourse(
+        KEY,
+        root,
+        {
+            **{key: PlainBlock(key, {}, {}, children) for key, children in tree.items()},
+            **{block.key: block for block in blocks},
+        },
+    )
+
+
+def test_a_block_that_a_conditional_alone_shows() -> None:
+    """It was somewhere else when it was imported, and was taken out there."""
+    html, other = BlockKey("html", "h"), BlockKey("html", "o")
+    content = {"sources_list": [], "show_tag_list": [list(html)], "conditional_attr": "correct"}
+    conditional = PlainBlock(BlockKey("conditional", "x"), {}, content, [html, other])
+    again = read_again(
+        course_of(
+            conditional,
+            PlainBlock(html, {}, {"data": "<p>kept</p>"}),
+            PlainBlock(other, {}, {"data": "<p>too</p>"}),
+        )
+    )
+    assert again.blocks[html].content == {"data": "<p>kept</p>"}
+    assert again.blocks[conditional.key].children == [html, other]
+    assert again.blocks[conditional.key].content["show_tag_list"] == [list(html)]
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        {"aside_type": "1 2", "fields": {}},
+        {"aside_type": "notes", "fields": {"a b": "c"}},
+        {"aside_type": "notes", "fields": {"a": "\x00"}},
+        {"aside_type": "notes", "fields": {"content": "<p>"}},
+    ],
+)
+def test_asides_that_are_no_xml(aside: dict[str, Any]) -> None:
+    """They are told, and hurt nobody else."""
+    good = {"aside_type": "tagging", "fields": {"a": "<&>", "content": "<p/>"}}
+    block = PlainBlock(BlockKey("html", "h"), {}, {"data": "text"}, None, [aside, good])
+    plain = course_of(block)
+    assert [problem.action for problem in write_course(plain).problems] == ["left out"]
+    assert read_again(plain).blocks[block.key] == replace(block, asides=[good])
+
+
+@pytest.mark.parametrize("block_id", ["..", "a:..:b", "._x", "b~:c", "x" * 300])
+@pytest.mark.parametrize("block_type", ["html", "problem", "video", "poll", "annotatable", "image"])
+def test_ids_that_can_be_no_file(block_type: str, block_id: str) -> None:
+    """No path leads out of the archive, and nothing is where nobody sees it."""
+    data = {"html": "<p>x</p>", "problem": "<problem>\n  <p>x</p>\n</problem>\n"}.get(block_type)
+    content = {} if data is None else {"data": data}
+    block = PlainBlock(BlockKey(block_type, block_id), {"display_name": "A name"}, content)
+    plain = course_of(block)
+    written = write_course(plain)
+    for path in written.files:
+        assert ".." not in path.split("/")
+        assert all(len(part.encode()) < 256 for part in path.split("/"))
+    assert written.problems == []
+    again = read_again(plain)
+    assert again.problems == []
+    assert again.blocks[block.key].settings == block.settings
+    assert write_course(again).files == written.files
+
+
+def test_what_no_element_can_say() -> None:
+    block = PlainBlock(BlockKey("poll", "p"), {"display_name": "bell \x07"}, {"question": None})
+    written = write_course(course_of(block))
+    assert json.loads(written.files["modulestore.json"]) == {
+        "blocks": {"poll/p": {"settings": {"display_name": "bell \x07"}}}
+    }
+    assert differences({block.key: block}, {block.key: read_again(course_of(block)).blocks[block.key]}) == []

@@ -17,27 +17,14 @@ from modulestore.olx.left import LEFT
 from modulestore.olx.links import Links
 from modulestore.olx.names import pointed_file
 from modulestore.olx.problems import Problems
-from modulestore.olx.reading import FAMILY
 from modulestore.olx.tree import is_ignored
-from modulestore.olx.writing.elements import element_text
+from modulestore.olx.writing.elements import Definition, element_text
+from modulestore.olx.writing.rules import rule_of
 from modulestore.olx.writing.texts import json_text
 
-__all__ = ["BlockWriter", "Definition", "is_safe", "pure_head", "write_left"]
+__all__ = ["BlockWriter", "is_safe", "write_left"]
 
 _LONGEST = 240  # bytes of one part of a path: file systems take 255
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a block is written as.
-
-    Attributes:
-        text: its element.
-        inline: it stands in its parent; else in a file of its own, to which the parent points.
-    """
-
-    text: str
-    inline: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +50,7 @@ class BlockWriter:
     left: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _pointers: dict[BlockKey, str] = field(default_factory=dict)
     _chain: list[BlockKey] = field(default_factory=list)
+    _parents: dict[BlockKey, set[BlockKey]] | None = None
 
     def element(self, key: BlockKey) -> str:
         """What stands for a block in its parent.
@@ -87,8 +75,6 @@ class BlockWriter:
         Raises:
             InvalidCourse: blocks contain each other.
         """
-        from modulestore.olx.writing.rules import rule_of
-
         if key in self._chain:
             names = " → ".join(f"{one.type}/{one.id}" for one in [*self._chain, key])
             raise InvalidCourse(f"blocks contain each other: {names}", place=str(self.course))
@@ -100,6 +86,17 @@ class BlockWriter:
     def children(self, block: PlainBlock) -> list[str]:
         """What stands for the children of a block."""
         return [self.element(child) for child in block.children or () if child in self.blocks]
+
+    def stands_elsewhere(self, child: BlockKey, parent: BlockKey) -> bool:
+        """Whether another block has this child too, and not only shows it."""
+        if self._parents is None:
+            self._parents = {}
+            for key, block in self.blocks.items():
+                shown = block.content.get("show_tag_list") if key.type == "conditional" else None
+                for one in block.children or ():
+                    if not isinstance(shown, list) or list(one) not in shown:
+                        self._parents.setdefault(one, set()).add(key)
+        return bool(self._parents.get(child, set()) - {parent})
 
     def put(self, path: str, text: str) -> None:
         """A file."""
@@ -146,11 +143,6 @@ def write_left(writer: BlockWriter, outline: Mapping[str, Any] | None = None) ->
     said = {name: part for name, part in (("blocks", writer.left), ("outline", outline)) if part}
     if said:
         writer.put(LEFT, json_text(said, indent=4))
-
-
-def pure_head(block: PlainBlock) -> dict[str, str]:
-    """The first attributes of a pure block."""
-    return {"url_name": block.key.id, FAMILY: "xblock.v1"}
 
 
 def is_safe(path: str) -> bool:

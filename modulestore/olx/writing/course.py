@@ -110,7 +110,7 @@ def _library(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
     text = element_text(
         "library",
         {**head, **attributes.others, **attributes.fields},
-        indented([*asides_of(root), *options, *writer.children(root)]),
+        indented([*asides_of(writer, root), *options, *writer.children(root)]),
     )
     writer.put("library.xml", f"{text}\n")
     write_left(writer)
@@ -132,7 +132,7 @@ def _course_element(writer: BlockWriter, root: PlainBlock) -> str:
     """The course block. Its settings are in its policy too, which can say everything."""
     attributes = classic_attributes(root, writer.course, skip=_ELSEWHERE)
     books = root.content.get("textbooks")
-    parts = asides_of(root)
+    parts = asides_of(writer, root)
     content = {name: value for name, value in attributes.left.items() if name in root.content}
     if books is not None and not _are_textbooks(books):
         content["textbooks"] = native(books)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from lxml import etree
 
 from modulestore.olx.xml import Element
 
-__all__ = ["element_text", "escaped", "indented", "parsed"]
+__all__ = ["Definition", "element_text", "escaped", "indented", "parsed"]
 
 _IN_ATTRIBUTES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
@@ -18,6 +19,19 @@ _exact, _without_blanks = (
     etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=blank)
     for blank in (False, True)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a block is written as.
+
+    Attributes:
+        text: its element.
+        inline: it stands in its parent; else in a file of its own, to which the parent points.
+    """
+
+    text: str
+    inline: bool = False
 
 
 def element_text(name: str, attributes: Mapping[str, str], inside: str = "") -> str:

@@ -7,19 +7,19 @@ Source: course archive format, type rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lxml import etree
 
 from modulestore.model.fields import BLOCK_TYPES, Kind, fields_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.attributes import OPTION
+from modulestore.olx.problems import clipped
 from modulestore.olx.reading import FAMILY
 from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD, says_something
 from modulestore.olx.rules.containers import CONDITIONS
 from modulestore.olx.rules.leaves import INNER_XML
-from modulestore.olx.writing.blocks import BlockWriter, Definition, pure_head
-from modulestore.olx.writing.elements import element_text, escaped, indented, parsed
+from modulestore.olx.writing.elements import Definition, element_text, indented, parsed
 from modulestore.olx.writing.fields import (
     OTHERS,
     Attributes,
@@ -31,9 +31,12 @@ from modulestore.olx.writing.fields import (
 from modulestore.olx.writing.texts import is_xml_name, is_xml_text, json_text, native
 from modulestore.olx.xml import Element, attributes_of, outer_xml, pretty_xml, stray_text
 
+if TYPE_CHECKING:
+    from modulestore.olx.writing.blocks import BlockWriter
+
 __all__ = ["asides_of", "options_of", "rule_of"]
 
-Rule = Callable[[BlockWriter, PlainBlock, Mapping[str, str]], Definition]
+Rule: TypeAlias = "Callable[[BlockWriter, PlainBlock, Mapping[str, str]], Definition]"
 
 # Their element stands whole in the parent, though they are of the old kind.
 _IN_PARENT = frozenset({"customtag", "book", "slides", "image", "discuss", "videodev"})
@@ -76,7 +79,7 @@ def _html(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
     if path == f"{block.key.type}/{block.key.id.replace(':', '/')}.html":
         return definition
     head = {"url_name": block.key.id, **attributes.fields, **attributes.others, **more}
-    return Definition(element_text("html", head, "".join(asides_of(block))), inline=not more)
+    return Definition(element_text("html", head, "".join(asides_of(writer, block))), inline=not more)
 
 
 def _problem(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
@@ -111,7 +114,7 @@ def _with_optional_xml(writer: BlockWriter, block: PlainBlock, more: Mapping[str
 
 
 def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
-    """The element as it was, with its settings. What else there is can only be said in a policy."""
+    """The element as it was, with its settings. What else there is cannot be said in it."""
     element = parsed(writer.portable(str(block.content.get("data") or "")))
     if element is None:
         element = etree.Element(block.key.type)
@@ -134,7 +137,7 @@ def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Def
         element.set("url_name", block.key.id)
     for name, text in {**kept, **attributes.fields, **more}.items():
         element.set(name, text)
-    _put_first(element, asides_of(block))
+    _put_first(element, asides_of(writer, block))
     only_named = inline and len(element.attrib) == 1 + (FAMILY in element.attrib)
     if only_named and not len(element) and not (element.text or "").strip():
         inline = False  # it would be taken for a pointer
@@ -162,7 +165,7 @@ def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
         head |= {name: text for name, text in attributes.others.items() if name not in head}
     options = options_of(attributes)
     writer.leave(block, attributes.left)
-    inside = [*asides_of(block), *options, *inside]
+    inside = [*asides_of(writer, block), *options, *inside]
     if element is None:
         return Definition(
             element_text(block.key.type, {**head, **attributes.fields, **more}, indented(inside)), not more
@@ -176,9 +179,9 @@ def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
 
 def _discussion(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     attributes = classic_attributes(block, writer.course, skip=(INNER_XML,))
-    head = {**pure_head(block), **attributes.fields, **attributes.others, **more}
+    head = {"url_name": block.key.id, FAMILY: "xblock.v1", **attributes.fields, **attributes.others, **more}
     writer.leave(block, attributes.left)
-    inside = "".join(asides_of(block)) + _inner(writer, block, INNER_XML)
+    inside = "".join(asides_of(writer, block)) + _inner(writer, block, INNER_XML)
     return Definition(element_text("discussion", head, inside), inline=not more)
 
 
@@ -186,7 +189,7 @@ def _poll_question(writer: BlockWriter, block: PlainBlock, more: Mapping[str, st
     answers = block.content.get("answers", [])
     attributes = classic_attributes(block, writer.course, skip=("question", "answers"))
     writer.leave(block, attributes.left)
-    inside = "".join(asides_of(block)) + writer.portable(_inner(writer, block, "question"))
+    inside = "".join(asides_of(writer, block)) + writer.portable(_inner(writer, block, "question"))
     if isinstance(answers, list) and all(map(_is_answer, answers)):
         inside += "".join(
             element_text("answer", {"id": answer["id"]}, writer.portable(answer["text"]))
@@ -219,22 +222,22 @@ def _conditional(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]
 
 
 def _shown(writer: BlockWriter, block: PlainBlock) -> Iterator[str]:
-    """The children of a conditional: by key those that are written elsewhere and that it only shows."""
+    """The children of a conditional: by key those that it only shows, which stand somewhere else."""
     shown = block.content.get("show_tag_list")
     keys = [block_of(item) for item in shown] if isinstance(shown, list) else []
     children = [child for child in block.children or () if child in writer.blocks]
-    if [child for child in children if child in keys] == keys:
+    by_key = {child for child in children if child in keys and writer.stands_elsewhere(child, block.key)}
+    if [child for child in children if child in by_key] == keys:
         for child in children:
-            if child in keys:
+            if child in by_key:
                 yield element_text("show", {"sources": str(writer.course.usage(*child))})
             else:
                 yield writer.element(child)
         return
-    if texts := _references(writer, shown):
-        yield element_text("show", {"sources": ";".join(texts)})
+    # What is shown is said apart: by elements it would be something else.
+    _leave_content(writer, block, "show_tag_list")
     for child in children:
-        if child not in keys:
-            yield writer.element(child)
+        yield writer.element(child)
 
 
 def _references(writer: BlockWriter, value: object) -> list[str]:
@@ -263,8 +266,12 @@ def _video(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> D
         attributes.others["name"] = title
         attributes.left.get(OTHERS, {}).pop("name", None)
     writer.leave(block, attributes.left)
-    inside = "".join(asides_of(block)) + writer.portable(_inner(writer, block, INNER_XML))
-    return Definition(element_text("video", {**attributes.fields, **attributes.others, **more}, inside))
+    inside = "".join(asides_of(writer, block)) + writer.portable(_inner(writer, block, INNER_XML))
+    told = {**attributes.fields, **attributes.others, **more}
+    if writer.has_file(block.key) or more:
+        return Definition(element_text("video", told, inside))
+    # Of videos the reader takes no ``filename``.
+    return Definition(element_text("video", {"url_name": block.key.id, **told}, inside), inline=True)
 
 
 _RULES: Mapping[str, Rule] = {
@@ -288,25 +295,27 @@ def _classic(
 ) -> Definition:
     """A block whose fields are attributes."""
     writer.leave(block, attributes.left)
-    parts = [*asides_of(block), *inside]
+    parts = [*asides_of(writer, block), *inside]
     return Definition(
         element_text(block.key.type, {**attributes.fields, **attributes.others, **more}, indented(parts))
     )
 
 
-def asides_of(block: PlainBlock) -> list[str]:
+def asides_of(writer: BlockWriter, block: PlainBlock) -> list[str]:
     """The asides of a block, as elements."""
     found = []
     for aside in block.asides:
         fields = {str(name): value for name, value in aside.get("fields", {}).items()}
+        content = fields.pop("content", "")
         texts = {
             name: value if isinstance(value, str) else json_text(value)
             for name, value in sorted(fields.items())
-            if name != "content" and is_xml_name(name)
         }
-        content = fields.get("content")
-        inside = _well_formed(content) if isinstance(content, str) else ""
-        found.append(element_text(aside["aside_type"], {FAMILY: "xblock_asides.v1", **texts}, inside))
+        names = [str(aside.get("aside_type")), *texts]
+        if all(map(is_xml_name, names)) and all(map(is_xml_text, texts.values())) and _is_inside(content):
+            found.append(element_text(names[0], {FAMILY: "xblock_asides.v1", **texts}, content))
+        else:
+            writer.report(block, f"its aside {clipped(names[0])} is no XML", "left out")
     return found
 
 
@@ -321,7 +330,7 @@ def _fill(
     for name, text in {**attributes.fields, **more}.items():
         element.set(name, text)
     writer.leave(block, attributes.left)
-    _put_first(element, asides_of(block))
+    _put_first(element, asides_of(writer, block))
 
 
 def _put_first(element: Element, parts: list[str]) -> None:
@@ -366,13 +375,9 @@ def _inner(writer: BlockWriter, block: PlainBlock, field: str) -> str:
     return ""
 
 
-def _is_inside(text: str) -> bool:
-    return is_xml_text(text) and parsed(f"<a>{text}</a>") is not None
-
-
-def _well_formed(text: str) -> str:
-    """A text that is XML as it is; any other with its signs escaped."""
-    return text if parsed(f"<a>{text}</a>") is not None else escaped(text)
+def _is_inside(text: object) -> bool:
+    """Whether this can stand inside an element."""
+    return isinstance(text, str) and is_xml_text(text) and parsed(f"<a>{text}</a>") is not None
 
 
 def _is_answer(answer: object) -> bool:
@@ -381,7 +386,6 @@ def _is_answer(answer: object) -> bool:
         and isinstance(answer.get("id"), str)
         and answer["id"] != ""
         and is_xml_text(answer["id"])
-        and isinstance(answer.get("text"), str)
-        and _is_inside(answer["text"])
+        and _is_inside(answer.get("text"))
         and set(answer) == {"id", "text"}
     )
