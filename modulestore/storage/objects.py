@@ -65,6 +65,7 @@ class ObjectStorage:
     def write(self, contents: Mapping[str, Content]) -> None:
         """Write objects by their names, for good as far as the storage promises that."""
         small: dict[str, bytes] = {}
+        gathered = 0
         with self._errors():
             for name, content in contents.items():
                 content.data.seek(0)
@@ -73,9 +74,10 @@ class ObjectStorage:
                         shutil.copyfileobj(content.data, file, _PART)
                     continue
                 small[self._path(name)] = content.data.read()
-                if sum(map(len, small.values())) > _PART:
+                gathered += content.length
+                if gathered > _PART:
                     self._system.pipe(small)
-                    small = {}
+                    small, gathered = {}, 0
             if small:
                 self._system.pipe(small)
             if isinstance(self._system, LocalFileSystem):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lxml import etree
-
-from modulestore.olx.xml import Element
+from modulestore.olx.xml import Element, Malformed, parse_xml
 
 __all__ = ["Definition", "element_text", "escaped", "indented", "parsed"]
 
@@ -15,10 +13,6 @@ _IN_ATTRIBUTES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
 )
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_exact, _without_blanks = (
-    etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=blank)
-    for blank in (False, True)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +48,10 @@ def escaped(text: str) -> str:
 
 
 def parsed(text: object, *, blanks: bool = True) -> Element | None:
-    """The element that a stored text is; None if it is none."""
+    """The element that a stored text is, as the reader parses it; None if it is none."""
     if not isinstance(text, str):
         return None
     try:
-        return etree.fromstring(text.encode(), _exact if blanks else _without_blanks)
-    except (etree.LxmlError, ValueError, LookupError):
+        return parse_xml(text.encode(), "", blanks=blanks)
+    except (Malformed, UnicodeEncodeError):
         return None

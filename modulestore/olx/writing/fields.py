@@ -16,6 +16,7 @@ from modulestore.olx.writing.texts import classic_text, is_xml_name, is_xml_text
 __all__ = [
     "OTHERS",
     "Attributes",
+    "block_of",
     "classic_attributes",
     "native_fields",
     "pure_attributes",
@@ -114,9 +115,8 @@ def reference_texts(kind: Kind, value: Any, course: ContextKey) -> Any:
 
 
 def _reference_text(value: Any, course: ContextKey) -> Any:
-    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        return str(course.usage(*value))
-    return native(value)
+    block = block_of(value)
+    return native(value) if block is None else str(course.usage(*block))
 
 
 def _known_text(known: Field, value: Any, course: ContextKey) -> str | None:

@@ -55,7 +55,7 @@ def is_xml_text(text: str) -> bool:
 
 def is_xml_name(name: str) -> bool:
     """Whether an attribute or an element can be called so, without a namespace."""
-    return _NAME.fullmatch(name) is not None and not name.lower().startswith("xml:")
+    return _NAME.fullmatch(name) is not None
 
 
 def _text(rule: Callable[[Kind, str], Value], kind: Kind, value: Any) -> str | None:
