@@ -193,3 +193,12 @@ def test_what_no_element_can_say() -> None:
         "blocks": {"poll/p": {"settings": {"display_name": "bell \x07"}}}
     }
     assert differences({block.key: block}, {block.key: read_again(course_of(block)).blocks[block.key]}) == []
+
+
+def test_stored_xml_that_no_file_may_hold() -> None:
+    """Entities of a stored document type would be cut off from it, and the file would read as nothing."""
+    data = '<!DOCTYPE problem [<!ENTITY a "b">]>\n<problem>&a;</problem>'
+    block = PlainBlock(BlockKey("problem", "p"), {}, {"data": data})
+    again = read_again(course_of(block))
+    assert again.problems == []
+    assert again.blocks[block.key].content == {"data": data}
