@@ -12,7 +12,7 @@ from typing import Any
 from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.reading import FAMILY, Reading
-from modulestore.olx.values import REFERENCES, Value, classic_value, native_value, pure_value
+from modulestore.olx.values import OTHERS, REFERENCES, Value, classic_value, native_value, pure_value
 from modulestore.olx.xml import Element, attributes_of, children_of, drop_attribute, remove_child
 
 __all__ = [
@@ -61,7 +61,7 @@ def take_classic(
             store_text(reading, name, known, text, classic_value)
     if not kept_whole:
         if others:
-            reading.settings["xml_attributes"] = others
+            reading.settings[OTHERS] = others
         apply_native(reading, _meta(reading), reading.place())
     entry = reading.loader.policy.entry(reading.key.type, reading.written)
     apply_native(reading, entry, reading.loader.policy.path)
@@ -113,7 +113,7 @@ def apply_native(reading: Reading, entry: Mapping[str, Any], place: str) -> None
     """Set fields from JSON values: they replace what was read before."""
     for attribute, given in entry.items():
         name = _TRANSLATED.get(attribute, attribute)
-        if name == "xml_attributes":
+        if name == OTHERS:
             _add_others(reading, given)
         elif name in ("children", "url_name", "filename"):
             continue
@@ -145,7 +145,7 @@ def _add_others(reading: Reading, others: object) -> None:
         # ``filename`` there says where the platform read the block: nothing that holds in another archive.
         kept = {name: value for name, value in others.items() if name not in FIELD_NAMES_NEVER_READ}
         if kept:
-            reading.settings["xml_attributes"] = {**reading.settings.get("xml_attributes", {}), **kept}
+            reading.settings[OTHERS] = {**reading.settings.get(OTHERS, {}), **kept}
 
 
 def _meta(reading: Reading) -> Mapping[str, Any]:

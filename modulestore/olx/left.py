@@ -22,13 +22,13 @@ from modulestore.model.fields import field_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.policy import read_json
 from modulestore.olx.problems import Problems, clipped
+from modulestore.olx.references import block_of
 from modulestore.olx.tree import FileTree
-from modulestore.olx.values import REFERENCES, native_value
+from modulestore.olx.values import OTHERS, REFERENCES, native_value
 
 __all__ = ["LEFT", "Blocks", "Left"]
 
 LEFT: Final = "modulestore.json"
-_OTHERS = "xml_attributes"
 
 
 class Blocks(Protocol):
@@ -59,9 +59,9 @@ class Left:
                 continue
             block = blocks[key]
             given = {scope: _fields(key, said.get(scope)) for scope in ("settings", "content")}
-            others = given["settings"].get(_OTHERS)
-            if isinstance(others, dict) and isinstance(block.settings.get(_OTHERS), dict):
-                given["settings"][_OTHERS] = {**block.settings[_OTHERS], **others}
+            others = given["settings"].get(OTHERS)
+            if isinstance(others, dict) and isinstance(block.settings.get(OTHERS), dict):
+                given["settings"][OTHERS] = {**block.settings[OTHERS], **others}
             blocks[key] = replace(
                 block,
                 settings={**block.settings, **given["settings"]},
@@ -74,8 +74,8 @@ class Left:
             if key not in view or key.type not in DIRECT_ONLY or not isinstance(said, list):
                 self._report(key)
                 continue
-            children = [BlockKey(*child) for child in said if _is_pair(child)]
-            view[key] = replace(view[key], children=[child for child in children if child in view])
+            children = [child for child in map(block_of, said) if child is not None and child in view]
+            view[key] = replace(view[key], children=children)
 
     def _entries(self, part: str) -> list[tuple[BlockKey, Any]]:
         said = self._said.get(part)
@@ -95,10 +95,7 @@ def _fields(key: BlockKey, said: object) -> dict[str, Any]:
     found = {}
     for name, value in said.items():
         known = field_of(key.type, name)
-        plain = known is None or known.kind in REFERENCES
-        found[name] = value if plain or known is None else native_value(known.kind, value).value
+        if known is not None and known.kind not in REFERENCES:
+            value = native_value(known.kind, value).value
+        found[name] = value
     return found
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)

@@ -14,7 +14,7 @@ from modulestore.olx.identity import Identity
 from modulestore.olx.names import block_id
 from modulestore.olx.problems import Problems, clipped
 
-__all__ = ["Pointed", "References"]
+__all__ = ["Pointed", "References", "block_of"]
 
 
 class Pointed(NamedTuple):
@@ -66,7 +66,14 @@ class References:
 
     def blocks(self, stored: Sequence[object]) -> list[BlockKey]:
         """The blocks of a stored list, without texts that are no keys."""
-        return [BlockKey(*pair) for pair in stored if isinstance(pair, list)]
+        return [block for block in map(block_of, stored) if block is not None]
+
+
+def block_of(value: object) -> BlockKey | None:
+    """The block that a stored reference names."""
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return BlockKey(*value)
+    return None
 
 
 def _usage(text: str) -> UsageKey | None:

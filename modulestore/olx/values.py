@@ -11,14 +11,17 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from modulestore.model.dates import from_epoch, parse_date, parse_time
 from modulestore.model.fields import Kind
 from modulestore.olx.jsontext import NotJSON, parse_json
 from modulestore.olx.yamltext import NotYAML, parse_yaml
 
-__all__ = ["REFERENCES", "Value", "classic_value", "native_value", "pure_value"]
+__all__ = ["OTHERS", "REFERENCES", "Value", "classic_value", "native_value", "pure_value"]
+
+OTHERS: Final = "xml_attributes"
+"""The setting that keeps the attributes that no field is named after."""
 
 REFERENCES = frozenset({Kind.REFERENCE, Kind.REFERENCE_LIST, Kind.REFERENCE_DICT})
 

@@ -12,7 +12,7 @@ from modulestore.model.fields import FIELD_NAMES_NEVER_READ, field_of
 from modulestore.olx.attributes import store_text
 from modulestore.olx.reading import FAMILY, Reading
 from modulestore.olx.rules.leaves import INNER_XML
-from modulestore.olx.values import classic_value
+from modulestore.olx.values import OTHERS, classic_value
 from modulestore.olx.xml import attributes_of, children_of, remove_child, stray_text
 
 __all__ = ["video"]
@@ -43,7 +43,7 @@ def video(reading: Reading) -> None:
             store_text(reading, name, known, text, classic_value)
     _take_youtube(reading, others)
     if others:
-        reading.settings["xml_attributes"] = others
+        reading.settings[OTHERS] = others
     _take_elements(reading)
     for name in _TIMES:
         if reading.settings.get(name) in ("", "00:00:00"):

@@ -7,12 +7,12 @@ platforms do not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from modulestore.keys import BlockKey
 from modulestore.model.branches import DIRECT_ONLY
-from modulestore.model.comparing import same_value
-from modulestore.model.plain import PlainBlock, PlainCourse
+from modulestore.model.plain import PlainBlock, PlainCourse, same_block
 from modulestore.olx.drafts import INDEX
 from modulestore.olx.links import Links
 from modulestore.olx.names import pointed_file
@@ -32,11 +32,9 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
     writer = BlockWriter(plain.key, view, links, problems, base=_FOLDER)
     parents = _parents(view)
     listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
-    roots = _roots(plain.draft_blocks, parents)
-    for position, root in sorted((_position(view, parents, root), root) for root in roots):
-        parent = next((key for key in parents[root] if key.type in DIRECT_ONLY), None)
+    for position, root, parent in _places(view, parents, _roots(plain.draft_blocks, parents)):
         path = pointed_file(root.type, root.id)
-        if parent is None or not is_safe(path):
+        if not is_safe(path):
             writer.report(view[root], "no file can say where this draft is", "left out")
             continue
         more = {"parent_url": str(plain.key.usage(*parent)), INDEX: str(position)}
@@ -75,11 +73,17 @@ def _roots(
     return roots
 
 
-def _position(
-    view: Mapping[BlockKey, PlainBlock], parents: Mapping[BlockKey, Sequence[BlockKey]], root: BlockKey
-) -> int:
-    parent = next(key for key in parents[root] if key.type in DIRECT_ONLY)
-    return list(view[parent].children or ()).index(root)
+def _places(
+    view: Mapping[BlockKey, PlainBlock],
+    parents: Mapping[BlockKey, Sequence[BlockKey]],
+    roots: Iterable[BlockKey],
+) -> list[tuple[int, BlockKey, BlockKey]]:
+    """Which child of which block of the outline each root is, in this order: position, root, parent."""
+    places = []
+    for root in roots:
+        parent = next(key for key in parents[root] if key.type in DIRECT_ONLY)
+        places.append((list(view[parent].children or ()).index(root), root, parent))
+    return sorted(places)
 
 
 def _outline(
@@ -93,9 +97,6 @@ def _outline(
         if list(block.children or ()) != list(listed.get(key, ())):
             outline[f"{key.type}/{key.id}"] = [list(child) for child in block.children or ()]
         published = plain.blocks.get(key)
-        if published is None or not same_value(
-            [published.settings, published.content, list(published.asides)],
-            [block.settings, block.content, list(block.asides)],
-        ):
+        if published is None or not same_block(replace(published, children=block.children), block):
             writer.report(block, "it has no drafts, and differs from what is published", "as published")
     return outline

@@ -6,24 +6,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modulestore.keys import BlockKey, ContextKey
+from modulestore.keys import ContextKey
 from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.reading import FAMILY
-from modulestore.olx.values import REFERENCES, native_value
+from modulestore.olx.references import block_of
+from modulestore.olx.values import OTHERS, REFERENCES, native_value
 from modulestore.olx.writing.texts import classic_text, is_xml_name, is_xml_text, json_text, native, pure_text
 
 __all__ = [
-    "OTHERS",
     "Attributes",
-    "block_of",
     "classic_attributes",
     "native_fields",
     "pure_attributes",
     "reference_texts",
 ]
-
-OTHERS = "xml_attributes"
 
 # The reader takes these for other fields, or passes over them.
 _TAKEN = FIELD_NAMES_NEVER_READ | {"name", "slug", FAMILY}
@@ -130,10 +127,3 @@ def _known_text(known: Field, value: Any, course: ContextKey) -> str | None:
 def _unknown_text(value: Any) -> str | None:
     text = value if isinstance(value, str) else json_text(value)
     return text if is_xml_text(text) else None
-
-
-def block_of(value: Any) -> BlockKey | None:
-    """The block that a stored reference names."""
-    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        return BlockKey(*value)
-    return None

@@ -16,14 +16,14 @@ from modulestore.model.plain import PlainBlock
 from modulestore.olx.attributes import OPTION
 from modulestore.olx.problems import clipped
 from modulestore.olx.reading import FAMILY
+from modulestore.olx.references import block_of
 from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD, says_something
 from modulestore.olx.rules.containers import CONDITIONS
 from modulestore.olx.rules.leaves import INNER_XML
+from modulestore.olx.values import OTHERS
 from modulestore.olx.writing.elements import Definition, element_text, indented, parsed
 from modulestore.olx.writing.fields import (
-    OTHERS,
     Attributes,
-    block_of,
     classic_attributes,
     pure_attributes,
     reference_texts,
