@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic, perf_counter, sleep
+from typing import Any
 
 import modulestore
 from modulestore.keys import AssetKey, CourseKey
@@ -64,7 +66,9 @@ class Serving:
     """Small files are fetched, one after the other, while readers read.
 
     Attributes:
-        server: ``ours``, ``whole`` or ``static``.
+        server: ``ours``, ``whole``, ``static`` or ``nginx``, of the small files.
+        readers_at: the server that the readers read from, if that is another one: what is left is how much
+            they disturb each other on one machine.
         apart: whether each reads at another place of the file, so that nothing is at hand that they need.
         settling: seconds.
     """
@@ -75,6 +79,7 @@ class Serving:
     fetches: int
     settling: float
     apart: bool = False
+    readers_at: str | None = None
 
     @contextmanager
     def ready(self) -> Iterator[Call]:
@@ -84,6 +89,8 @@ class Serving:
             fetch = _Fetches(process.port)
             fetch.run(self.fetches // 4)  # what is to be at hand is at hand
             idle = fetch.run(self.fetches)
+            if self.readers_at is not None:
+                process = stack.enter_context(_Process(self.files.command(self.readers_at)))
             before = process.memory(reset=True)
             clients = stack.enter_context(slow_clients(process.port, _path("large.bin")))
             where = f"{self.files.size}" if self.apart else ""
@@ -204,7 +211,7 @@ def _kernel_buffers() -> int:
 
 
 def cases(world: World) -> Iterator[Case]:
-    """A thousand readers of ours and of static files; twenty of the platform's way, which takes enough."""
+    """A thousand readers of ours and of what serves folders; twenty of the platform's way."""
     with ExitStack() as stack:
         url = stack.enter_context(world.sqlite.new())
         size = _QUICK_SIZE if world.quick else _SIZE
@@ -213,24 +220,34 @@ def cases(world: World) -> Iterator[Case]:
         few = min(readers, _FEW_READERS)
         fetches = _QUICK_FETCHES if world.quick else _FETCHES
         settling = 0.2 if world.quick else _SETTLING
+
+        def serving(server: str, count: int = readers, **how: Any) -> Serving:
+            return Serving(files, server, count, fetches, settling, **how)
+
         variants = [
-            Variant(name, place, Serving(files, server, count, fetches, settling, apart))
-            for name, place, server, count, apart in (
-                (f"modulestore serve, {readers:,} readers", "sqlite", "ours", readers, False),
-                (
-                    f"modulestore serve, {readers:,} readers in as many places",
-                    "sqlite",
-                    "ours",
-                    readers,
-                    True,
-                ),
-                (f"StaticFiles, {readers:,} readers", "folder", "static", readers, False),
-                (f"whole file per request, {few:,} readers", "sqlite", "whole", few, False),
-            )
+            Variant(f"modulestore serve, {readers:,} readers", "sqlite", serving("ours")),
+            Variant(
+                f"modulestore serve, {readers:,} readers in as many places",
+                "sqlite",
+                serving("ours", apart=True),
+            ),
+            Variant(f"StaticFiles, {readers:,} readers", "folder", serving("static")),
+            Variant(f"whole file per request, {few:,} readers", "sqlite", serving("whole", few)),
         ]
+        nginx = shutil.which("nginx") is not None
+        if nginx:
+            variants += [
+                Variant(f"nginx, {readers:,} readers", "folder", serving("nginx")),
+                Variant(
+                    f"modulestore serve, idle, {readers:,} readers at nginx",
+                    "sqlite",
+                    serving("ours", readers_at="nginx"),
+                ),
+            ]
         yield Case(
             "slow-readers",
-            f"{size / 1e6:.0f} MB at 50 KB/s each, {fetches:,} small files meanwhile",
+            f"{size / 1e6:.0f} MB at 50 KB/s each, {fetches:,} small files meanwhile"
+            + ("" if nginx else "; without nginx, which is not on the PATH"),
             variants,
             rounds=1,
         )
