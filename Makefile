@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test check format generate stress bench docs clean
 
 help:
-	@echo "make demo      the main job on the embedded store: import the sample course, list its videos, show its tree"
+	@echo "make demo      the main job on the embedded store: a course in, looked at, edited, published, exported, a file served"
 	@echo "make test      all tests, servers included (they are installed, started and stopped by the tests)"
 	@echo "make check     the fast checks: format, lint, types, import rules, generated files"
 	@echo "make format    format the code, generate the synchronous twins and the command's reference"
@@ -24,7 +24,7 @@ $(VENV)/.base: pyproject.toml
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.base
-	@$(BIN)/python -m pip install -q -e .
+	@$(BIN)/python -m pip install -q -e '.[origin]'
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.base

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
+import modulestore
 from modulestore.cli import main
 from tests.golden.replay import BETTER_ON_PURPOSE
 from tests.old_store import small_course
@@ -35,6 +36,7 @@ PAGES = [
     "docs/serving.md",
     "docs/backup.md",
     "docs/export.md",
+    "docs/from-git.md",
     "docs/statistics.md",
 ]
 PLATFORM = "mongodb://localhost:27017/edxapp"
@@ -59,6 +61,18 @@ def test_the_page_on_upgrading(
     writable = f"{mongodb_url}{'&' if '?' in mongodb_url else '?'}writes=yes"
     text = text.replace(f"{PLATFORM}?writes=yes", writable).replace(PLATFORM, mongodb_url)
     follow("docs/upgrading.md", text, tmp_path, monkeypatch)
+
+
+def test_the_page_on_open_edx(
+    mongodb_url: str, mongodb_admin: MongoClient[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It speaks of a database that a platform works with."""
+    with modulestore.connect(f"{mongodb_url}{'&' if '?' in mongodb_url else '?'}format=1") as store:
+        store.import_course(ROOT / "docs" / "examples" / "sample-course", author=7)
+    database = urlsplit(mongodb_url).path.strip("/")
+    mongodb_admin[database]["modulestore.records"].drop()  # what says that it is ours
+    text = (ROOT / "docs" / "open-edx.md").read_text()
+    follow("docs/open-edx.md", text.replace(PLATFORM, mongodb_url), tmp_path, monkeypatch)
 
 
 def follow(page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
