@@ -22,7 +22,7 @@ import modulestore
 from tools.bench.cases import Call
 from tools.bench.places import ServerPlace, SqlitePlace, connected, sqlite_path, stored_in
 
-__all__ = ["ServerFloor", "SqliteFloor"]
+__all__ = ["ServerFloor", "SqliteFloor", "stored_documents", "stored_rows"]
 
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 _ENCODED = "document"  # the column of every table that holds a document
@@ -41,10 +41,7 @@ class SqliteFloor:
         """The rows in memory, documents decoded."""
         with closing(sqlite3.connect(sqlite_path(self.model))) as model:
             schema = [sql for (sql,) in model.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")]
-            tables = [
-                name for (name,) in model.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            ]
-            rows = {table: list(_rows(model, table)) for table in tables}
+        rows = stored_rows(self.model)
         with self.place.new() as url:
             yield Call(lambda: self._run(sqlite_path(url), schema, rows), lambda: stored_in(url))
 
@@ -76,9 +73,7 @@ class ServerFloor:
     @contextmanager
     def ready(self) -> Iterator[Call]:
         """The documents in memory, and a database with the same indexes."""
-        with connected(self.model) as client:
-            model = client.get_default_database()
-            documents = {name: model[name].find().to_list() for name in model.list_collection_names()}
+        documents = stored_documents(self.model)
         with self.place.new() as url:
             with modulestore.connect(url) as store:
                 store.upgrade()
@@ -92,6 +87,20 @@ class ServerFloor:
             if found:
                 database[name].insert_many(found, ordered=False)
         return len(documents["modulestore.definitions"])
+
+
+def stored_rows(url: str) -> dict[str, list[dict[str, Any]]]:
+    """All rows of a SQLite database by table, documents decoded."""
+    with closing(sqlite3.connect(sqlite_path(url))) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {table: list(_rows(database, table)) for table in tables}
+
+
+def stored_documents(url: str) -> dict[str, list[dict[str, Any]]]:
+    """All documents of a MongoDB database by collection."""
+    with connected(url) as client:
+        database = client.get_default_database()
+        return {name: database[name].find().to_list() for name in database.list_collection_names()}
 
 
 def _parse(archive: Path) -> None:

@@ -5,6 +5,7 @@ from tools.bench.jobs import (
     changes,
     edit,
     edit_100,
+    exporting,
     importing,
     large,
     memory,
@@ -24,6 +25,7 @@ __all__ = ["JOBS"]
 
 JOBS = (
     importing.JOB,
+    exporting.JOB,
     open_videos.JOB,
     reopen.JOB,
     open_problems.JOB,
