@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["IS_STRESS", "PROFILE"]
+__all__ = ["FEW_SWITCHES", "IS_STRESS", "PROFILE"]
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 """``stress`` takes hours, and leaves nothing out."""
 
 IS_STRESS = PROFILE == "stress"
+
+FEW_SWITCHES = None if IS_STRESS else 3
+"""How often one who could go on has to wait, where every order is tried. Nearly all that goes wrong goes
+wrong with few.
+"""

@@ -20,10 +20,8 @@ from modulestore._async.sqlite.session import Session
 from modulestore._async.waiting import Call
 from modulestore._async.wrappers import WrappedBackend
 from modulestore.storage.sqlite.database import MEMORY, Database
-from tests.profiles import IS_STRESS
 
 __all__ = [
-    "FEW_SWITCHES",
     "MEETINGS",
     "Outcome",
     "Snapshot",
@@ -56,10 +54,6 @@ MEETINGS = frozenset(
 """Calls whose order counts. The others write documents under new ids, or read what never changes: it makes no
 difference whether somebody else does something before or after them.
 """
-
-
-FEW_SWITCHES = None if IS_STRESS else 3
-"""How often one who could go on has to wait, where every order is tried."""
 
 
 class _Session(Session):
@@ -178,8 +172,7 @@ def every_schedule(
 ) -> Iterator[tuple[list[int], list[Outcome]]]:
     """Every order in which coroutines can be stepped, the first ``most`` of them, and what comes of it.
 
-    With ``switches``, only those in which one that could have gone on has to wait so often: nearly all that
-    goes wrong goes wrong with few.
+    With ``switches``, only those in which one that could have gone on has to wait so often.
     """
     prefix: list[int] = []
     for _ in range(most):

@@ -29,7 +29,6 @@ from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
 from modulestore.testing._async.faults import FaultyBackend
 from tests._async.stores import everything
 from tests.authoring.stepping import (
-    FEW_SWITCHES,
     MEETINGS,
     Outcome,
     Snapshot,
@@ -38,7 +37,7 @@ from tests.authoring.stepping import (
     finish,
     random_schedule,
 )
-from tests.profiles import IS_STRESS
+from tests.profiles import FEW_SWITCHES, IS_STRESS
 
 KEY = as_course_key(SMALL_COURSE)
 A, B, C = ("vertical", "a"), ("vertical", "b"), ("vertical", "c")

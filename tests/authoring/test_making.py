@@ -22,14 +22,13 @@ from modulestore.model.index import IndexEntry
 from modulestore.testing._async.checking import check_store
 from modulestore.testing.samples import new_file
 from tests.authoring.stepping import (
-    FEW_SWITCHES,
     Snapshot,
     SteppedBackend,
     every_schedule,
     finish,
     random_schedule,
 )
-from tests.profiles import IS_STRESS
+from tests.profiles import FEW_SWITCHES, IS_STRESS
 
 T = TypeVar("T")
 

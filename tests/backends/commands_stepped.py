@@ -94,16 +94,21 @@ def _stopping(method: Callable[..., Any]) -> Callable[..., Any]:
     return stopping
 
 
-def every_order(run: Callable[[Callable[[int], int]], None]) -> int:
-    """Run in every order of steps there is; how many there were."""
+def every_order(run: Callable[[Callable[[int], int]], None], *, switches: int | None = None) -> int:
+    """Run in every order of steps that two can have; how many there were.
+
+    With ``switches``, only those in which one that could have gone on has to wait so often.
+    """
     prefix: list[int] = []
     for count in range(1, 100_000):
         taken: list[tuple[int, int]] = []
 
         def choose(options: int, taken: list[tuple[int, int]] = taken, prefix: list[int] = prefix) -> int:
+            # The first choice is to let the last one go on.
             choice = prefix[len(taken)] if len(taken) < len(prefix) else 0
-            taken.append((choice, options))
-            return choice
+            before = sum(choice for choice, _ in taken)
+            taken.append((choice, 1 if switches is not None and before >= switches else options))
+            return (before + choice) % options
 
         run(choose)
         while taken and taken[-1][0] + 1 == taken[-1][1]:

@@ -34,7 +34,7 @@ from modulestore.storage.mongo.blobs import CHUNK, UploadId, upload_of
 from modulestore.testing.crash import Crash
 from modulestore.testing.samples import new_file, random_bytes
 from tests.backends.commands_stepped import every_order, faults, run_stepped
-from tests.profiles import IS_STRESS
+from tests.profiles import FEW_SWITCHES, IS_STRESS
 
 LATE = datetime(2100, 1, 1, tzinfo=UTC)
 OTHER = CourseKey("A", "B", "C")
@@ -324,7 +324,7 @@ def test_an_upload_leaves_what_others_set_meanwhile(scene: Scene) -> None:
         assert stored.sha256 == hashlib.sha256(OLD).hexdigest()
         locked.append(outcomes[0].locked)
 
-    assert every_order(run) > 20
+    assert every_order(run, switches=FEW_SWITCHES) > 20
     assert set(locked) == {True, False}, "what is returned is what was stored at that moment"
 
 

@@ -20,6 +20,9 @@ from modulestore.formats.headers import document_id
 from tests._sync.histories import contents, schemas
 from tests._sync.stores import everything
 from tests.golden.test_platform_databases import GOLDEN, NAMES, dumped
+from tests.profiles import IS_STRESS
+
+LONGEST = "17-course-1000-blocks"
 
 LARGE: list[Any] = sorted(file.name for file in (GOLDEN / "perf").glob("course-[14]000.bson.gz")) or [
     pytest.param(
@@ -70,7 +73,11 @@ def check(backend: Backend) -> None:
 
 @pytest.mark.parametrize("backend", ["sqlite", "mongodb"], indirect=True)
 @pytest.mark.parametrize("scenario", NAMES)
-def test_there_and_back(backend: Backend, scenario: str) -> None:
+def test_there_and_back(backend: Backend, scenario: str, request: pytest.FixtureRequest) -> None:
+    if scenario == LONGEST and request.node.callspec.params["backend"] == "mongodb" and not IS_STRESS:
+        pytest.skip(
+            "not tested: 41 versions of 1,000 blocks on a server; they are with the profile for stress"
+        )
     put(backend, ((name, one) for name, documents in dumped(scenario).items() for one in documents))
     check(backend)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import perf_counter
 from typing import Any
 
 import bson
@@ -183,17 +182,10 @@ def large(blocks: int) -> Structure:
     return structure(tree, settings=settings)
 
 
-def test_comparing_a_large_course_is_cheap() -> None:
-    """About 10 ms for 4,000 blocks that share nothing; the bound leaves room for a busy machine."""
+def test_comparing_courses_that_share_nothing() -> None:
     before = large(4000)
     one, other = apart(before), apart(changed(before, "html/7-7", settings={"weight": 2.0}))
-    times = []
-    for _ in range(5):
-        start = perf_counter()
-        changes = compare(one, other)
-        times.append(perf_counter() - start)
-    assert list(changes.changed) == [block_key("html/7-7")]
-    assert min(times) < 0.1
+    assert list(compare(one, other).changed) == [block_key("html/7-7")]
 
 
 def test_shared_blocks_are_not_looked_into() -> None:
