@@ -395,11 +395,13 @@ class Commands(CommandListener):
     def __init__(self) -> None:
         self._seen: list[str] = []
         self.concerns: list[Any] = []
+        self.filters: list[Any] = []
 
     def started(self, event: CommandStartedEvent) -> None:
         self._seen.append(event.command_name)
         if event.command_name == "find":
             self.concerns.append(event.command.get("readConcern"))
+            self.filters.append(event.command["filter"])
 
     def succeeded(self, event: Any) -> None: ...
 
@@ -440,6 +442,16 @@ def test_commands(mongodb_url: str, backend: MongoBackend) -> None:
         assert commands.names() == ["find"]
         files.restore(version)
         assert commands.names() == ["find", "update"]
+
+
+def test_chunks_are_asked_for_by_their_ids(mongodb_url: str, backend: MongoBackend) -> None:
+    """A range of ids would be a question for every shard of a cluster."""
+    stored = put(backend, FILE, DATA)
+    commands = Commands()
+    with MongoClient[dict[str, Any]](mongodb_url, event_listeners=[commands]) as client:
+        files = open_database(client.get_default_database()).files
+        assert files.fetch(stored, 300_000, 600_000) == DATA[300_000:600_000]
+    assert [len(chunk) for chunk in commands.filters[-1]["_id"]["$in"]] == [16, 16]
 
 
 def test_a_writer_and_a_pruner_read_what_was_just_written(mongodb_url: str, backend: MongoBackend) -> None:

@@ -398,6 +398,8 @@ def test_write_concern_of_the_url(commands: Commands, mongodb_url: str) -> None:
     with closing(open_mongo(f"{mongodb_url}{mark}w=1")) as backend:
         backend.structures.put_many({new_version_id(): structure_document(new_version_id())})
         assert commands.seen[-1][1]["writeConcern"] == {"w": 1}
+        backend.index.get(COURSE)
+        assert commands.seen[-1][1]["readConcern"] == {"level": "local"}, "who has written sees it"
     with pytest.raises(InvalidURL, match="w=0"):
         open_mongo(f"{mongodb_url}{mark}w=0")
 
@@ -414,6 +416,9 @@ def test_what_pruning_decides_by_is_never_a_secondarys(commands: Commands, mongo
         assert list(backend.structures.sizes([version])) == [version]
         assert backend.definitions.sizes([version]) == {}
         assert list(backend.definitions.ids()) == []
+        assert backend.structures.faulty_headers([version]) == {}
+        (headers,) = backend.structures.headers(original=version)
+        assert [header.id for header in headers] == [version], "by these a lost commit is looked for, too"
     assert commands.seen
     for name, command in commands.seen:
         if name == "find":

@@ -57,6 +57,20 @@ def test_what_is_no_url_of_a_cache(url: str, message: str) -> None:
     assert caught.value.hint
 
 
+def test_a_server_more_takes_its_share_and_all_else_stays() -> None:
+    names = [f"structure/{number:024x}" for number in range(3000)]
+
+    def places(servers: str) -> dict[str, str]:
+        cache = open_cache(f"memcached://{servers}")
+        return {name: str(cache._server(name)) for name in names}  # type: ignore[attr-defined]
+
+    before, after = places("one,two:11212"), places("two:11212,three,one:11211")
+    moved = {name for name in names if before[name] != after[name]}
+    assert {after[name] for name in moved} == {"three:11211"}
+    assert 800 < len(moved) < 1200, "about a third"
+    assert set(before.values()) == {"one:11211", "two:11212"}
+
+
 def test_a_password_is_not_shown() -> None:
     with pytest.raises(InvalidURL) as caught:
         open_cache("memcached://user:secret@host:1")

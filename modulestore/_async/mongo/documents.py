@@ -40,9 +40,8 @@ class MongoStructures(Structures):
 
     def __init__(self, collections: Collections, max_document: int) -> None:
         self._documents = _Documents(collections, "structure", max_document)
-        self._headers = collections.nearest("modulestore.structures")
         self._current = collections.current("modulestore.structures")
-        self._raw = collections.raw("modulestore.structures")
+        self._raw_current = collections.raw_current("modulestore.structures")
         self._max_document = max_document
 
     async def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
@@ -59,7 +58,7 @@ class MongoStructures(Structures):
                 ReplaceOne(_as_linked(document), document) for document in batch
             ]
             with driver_errors("structures"):
-                replaced += (await self._raw.bulk_write(writes, ordered=False)).matched_count
+                replaced += (await self._raw_current.bulk_write(writes, ordered=False)).matched_count
         return replaced
 
     async def headers(
@@ -69,7 +68,7 @@ class MongoStructures(Structures):
         after = None
         while True:
             with driver_errors("structures"):
-                query = self._headers.find(after_filter(after) | of_one, _HEADER, batch_size=batch)
+                query = self._current.find(after_filter(after) | of_one, _HEADER, batch_size=batch)
                 found = await query.sort("_id").limit(batch).to_list()
             if not found:
                 return
@@ -110,7 +109,8 @@ class MongoStructures(Structures):
         for chunk in _chunks(ids):
             with driver_errors("structures"):
                 query = {"_id": {"$in": chunk}}
-                async for batch in self._raw.find_raw_batches(query, _HEADER, batch_size=len(chunk) + 1):
+                batches = self._raw_current.find_raw_batches(query, _HEADER, batch_size=len(chunk) + 1)
+                async for batch in batches:
                     for document in _split(cast(bytes, batch)):
                         try:
                             decode_header(document)
@@ -135,7 +135,7 @@ class MongoStructures(Structures):
         if not updates:
             return 0
         with driver_errors("structures"):
-            result = await self._headers.bulk_write(updates, ordered=False)
+            result = await self._current.bulk_write(updates, ordered=False)
         return result.matched_count
 
     async def delete_many(self, ids: Collection[VersionId]) -> int:

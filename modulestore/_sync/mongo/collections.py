@@ -24,7 +24,10 @@ RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSOND
 
 
 class Collections:
-    """Where the ports find their collections. Writes wait for a majority unless the URL says otherwise.
+    """Where the ports find their collections.
+
+    Writes wait for a majority unless the URL has another ``w``; then nobody looks for what a majority has, as
+    who has just written would not see it.
 
     Raises:
         InvalidURL: the URL asks for writes that nobody acknowledges.
@@ -35,15 +38,18 @@ class Collections:
         chosen = database.write_concern
         if not chosen.acknowledged:
             raise InvalidURL("unacknowledged writes (w=0) would lose edits", hint="leave w out of the URL")
-        self._write_concern = chosen if chosen.document else WriteConcern("majority")
+        # A URL may say how long to wait, or that journals are to be written, and not for how many.
+        self._write_concern = WriteConcern(**{"w": "majority", **chosen.document})
+        by_majority = self._write_concern.document["w"] == "majority"
+        self._committed = ReadConcern("majority" if by_majority else "local")
 
     def current(self, name: str) -> PlainCollection:
-        """One whose reads give what the primary has last committed."""
+        """One whose reads give what the primary has last committed, in the sense of the writes."""
         return self.database.get_collection(
             name,
             codec_options=OPTIONS,
             read_preference=ReadPreference.PRIMARY,
-            read_concern=ReadConcern("majority"),
+            read_concern=self._committed,
             write_concern=self._write_concern,
         )
 
@@ -52,10 +58,6 @@ class Collections:
         what was just written, which need not have been acknowledged by a majority.
         """
         return self.current(name).with_options(read_concern=ReadConcern("local"))
-
-    def nearest(self, name: str) -> PlainCollection:
-        """One whose reads go where the client's read preference says."""
-        return self.database.get_collection(name, codec_options=OPTIONS, write_concern=self._write_concern)
 
     def raw(self, name: str) -> RawCollection:
         """One of documents as bytes, read where the client's read preference says."""
@@ -72,7 +74,7 @@ class Collections:
     def raw_current(self, name: str) -> RawCollection:
         """The same with what the primary has last committed."""
         return self.raw(name).with_options(
-            read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+            read_preference=ReadPreference.PRIMARY, read_concern=self._committed
         )
 
     def raw_primary(self, name: str) -> RawCollection | None:

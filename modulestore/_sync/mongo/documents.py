@@ -41,9 +41,8 @@ class MongoStructures(Structures):
 
     def __init__(self, collections: Collections, max_document: int) -> None:
         self._documents = _Documents(collections, "structure", max_document)
-        self._headers = collections.nearest("modulestore.structures")
         self._current = collections.current("modulestore.structures")
-        self._raw = collections.raw("modulestore.structures")
+        self._raw_current = collections.raw_current("modulestore.structures")
         self._max_document = max_document
 
     def get_many(self, ids: Collection[VersionId]) -> dict[VersionId, bytes]:
@@ -60,7 +59,7 @@ class MongoStructures(Structures):
                 ReplaceOne(_as_linked(document), document) for document in batch
             ]
             with driver_errors("structures"):
-                replaced += (self._raw.bulk_write(writes, ordered=False)).matched_count
+                replaced += (self._raw_current.bulk_write(writes, ordered=False)).matched_count
         return replaced
 
     def headers(
@@ -70,7 +69,7 @@ class MongoStructures(Structures):
         after = None
         while True:
             with driver_errors("structures"):
-                query = self._headers.find(after_filter(after) | of_one, _HEADER, batch_size=batch)
+                query = self._current.find(after_filter(after) | of_one, _HEADER, batch_size=batch)
                 found = query.sort("_id").limit(batch).to_list()
             if not found:
                 return
@@ -111,7 +110,8 @@ class MongoStructures(Structures):
         for chunk in _chunks(ids):
             with driver_errors("structures"):
                 query = {"_id": {"$in": chunk}}
-                for batch in self._raw.find_raw_batches(query, _HEADER, batch_size=len(chunk) + 1):
+                batches = self._raw_current.find_raw_batches(query, _HEADER, batch_size=len(chunk) + 1)
+                for batch in batches:
                     for document in _split(cast(bytes, batch)):
                         try:
                             decode_header(document)
@@ -136,7 +136,7 @@ class MongoStructures(Structures):
         if not updates:
             return 0
         with driver_errors("structures"):
-            result = self._headers.bulk_write(updates, ordered=False)
+            result = self._current.bulk_write(updates, ordered=False)
         return result.matched_count
 
     def delete_many(self, ids: Collection[VersionId]) -> int:

@@ -74,9 +74,9 @@ def number_of(chunk: bytes) -> int:
     return int.from_bytes(chunk[12:])
 
 
-def of_upload(upload: ObjectId, first: int = 0, last: int = _LAST) -> dict[str, Any]:
-    """What finds chunks of an upload by their numbers, the last one included."""
-    return {"_id": {"$gte": chunk_id(upload, first), "$lte": chunk_id(upload, last)}}
+def of_upload(upload: ObjectId) -> dict[str, Any]:
+    """What finds the chunks of an upload."""
+    return {"_id": {"$gte": chunk_id(upload, 0), "$lte": chunk_id(upload, _LAST)}}
 
 
 def begun_on(upload: UploadId) -> datetime:
