@@ -38,6 +38,7 @@ PAGES = [
     "docs/explanation/how-formats-work.md",
     "docs/explanation/how-merge-works.md",
     "docs/explanation/why-split.md",
+    "docs/scaling.md",
     "docs/export.md",
     "docs/from-git.md",
     "docs/statistics.md",
