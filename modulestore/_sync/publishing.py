@@ -8,8 +8,16 @@ from collections.abc import Collection, Mapping
 from modulestore._sync.editing import with_publication
 from modulestore._sync.reading import find_entry, find_head
 from modulestore._sync.store_base import StoreBase
-from modulestore.errors import InvalidInput
-from modulestore.keys import BlockKey, ContextKey, LibraryKey, UsageKey, as_course_key, as_usage_key
+from modulestore.errors import HeadMoved, InvalidInput
+from modulestore.keys import (
+    BlockKey,
+    ContextKey,
+    LibraryKey,
+    UsageKey,
+    VersionId,
+    as_course_key,
+    as_usage_key,
+)
 from modulestore.model import publishing
 from modulestore.model.branches import DIRECT_ONLY, DRAFT, PUBLISHED
 from modulestore.model.commit import Commit
@@ -32,6 +40,7 @@ class PublishingStore(StoreBase):
         block: Block | UsageKey | str | None = None,
         *,
         author: Author = -1,
+        base: VersionId | str | None = None,
         exclude: Collection[BlockKey] = (),
         message: str | None = None,
     ) -> Commit:
@@ -40,19 +49,26 @@ class PublishingStore(StoreBase):
         What is published already makes no version. A block can only go where its parent is published.
 
         Args:
+            base: the version of the draft that the author has looked at, if that was earlier.
             exclude: blocks that are left as they are published, with what is below them.
 
         Raises:
             CourseNotFound, BlockNotFound: there is no such draft.
             NotPublished: none of the block's parents is published: publish one of them.
+            HeadMoved: what would be published was edited since ``base``.
+            VersionNotFound: ``base`` was pruned since.
         """
         course_key = _course(as_course_key(key))
         wanted = None if block is None else as_usage_key(_key_of(block)).block_key
+        looked_at = VersionId.parse(base) if isinstance(base, str) else base
         seen: list[Structure] = []
 
         def make(entry: IndexEntry) -> dict[str, Revision]:
             if not seen:  # what the author decided to publish, also if the draft moves on meanwhile
-                seen.append(self._head(entry, DRAFT))
+                draft = self._head(entry, DRAFT)
+                if looked_at is not None:
+                    self._expect_unchanged(looked_at, draft, wanted or draft.header.root)
+                seen.append(draft)
             (draft,) = seen
             revision = self._revision(entry, PUBLISHED, draft, author)
             publishing.publish(draft, revision, [wanted or draft.header.root], exclude)
@@ -122,6 +138,16 @@ class PublishingStore(StoreBase):
         structures = self._reader.structures(set(heads))
         published = entry.heads.get(PUBLISHED)
         return publishing.changed_blocks(structures[draft], structures[published] if published else None)
+
+    def _expect_unchanged(self, base: VersionId, draft: Structure, wanted: BlockKey) -> None:
+        changed = publishing.changed_since(self._reader.structure(base), draft, wanted)
+        if changed:
+            first = min(changed)
+            raise HeadMoved(
+                f"{len(changed)} of the blocks to be published changed since version {base}",
+                place=f"{first.type}/{first.id}",
+                hint="nothing was published: look at them again",
+            )
 
     def _with_present_outline(self, entry: IndexEntry, draft: Structure, revision: Revision) -> None:
         """What has no drafts is published as it is now, if the draft has moved on since the author saw it."""

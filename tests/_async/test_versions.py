@@ -12,6 +12,7 @@ from modulestore.errors import (
     BlockNotFound,
     Conflict,
     EditConflict,
+    HeadMoved,
     InvalidInput,
     NotPublished,
     VersionNotFound,
@@ -142,6 +143,27 @@ async def test_a_publish_that_is_overtaken_publishes_what_its_author_saw(backend
     assert published.version == commit.heads["published"]
     assert (published[A1].display_name, published[B1].display_name) == ("seen", "by ben")
     assert set(await AsyncStore(backend).changes(KEY)) == {A1}, "what came since is still to be published"
+
+
+@BACKENDS
+async def test_publishing_what_the_author_has_looked_at(backend: CountingBackend) -> None:
+    store = AsyncStore(backend)
+    seen = await rename(backend, "seen")
+    await rename(backend, "of another unit", B1)
+    await store.publish(KEY, UNIT, author="ana", base=str(seen))
+    _, published = await heads(backend)
+    assert published[A1].display_name == "seen"
+
+    seen = await rename(backend, "seen, too")
+    await rename(backend, "not seen")
+    for block in (UNIT, None):
+        with pytest.raises(HeadMoved, match="html/a1: 1 of the blocks") as raised:
+            await store.publish(KEY, block, author="ana", base=seen)
+        assert raised.value.hint == "nothing was published: look at them again"
+    assert (await heads(backend))[1].version == published.version
+    with pytest.raises(VersionNotFound):
+        await store.publish(KEY, UNIT, base="0" * 24)
+    await store.publish(KEY, UNIT, author="ana")
 
 
 @BACKENDS

@@ -13,6 +13,7 @@ from modulestore.errors import (
     BlockNotFound,
     Conflict,
     EditConflict,
+    HeadMoved,
     InvalidInput,
     NotPublished,
     VersionNotFound,
@@ -141,6 +142,27 @@ def test_a_publish_that_is_overtaken_publishes_what_its_author_saw(backend: Coun
     assert published.version == commit.heads["published"]
     assert (published[A1].display_name, published[B1].display_name) == ("seen", "by ben")
     assert set(Store(backend).changes(KEY)) == {A1}, "what came since is still to be published"
+
+
+@BACKENDS
+def test_publishing_what_the_author_has_looked_at(backend: CountingBackend) -> None:
+    store = Store(backend)
+    seen = rename(backend, "seen")
+    rename(backend, "of another unit", B1)
+    store.publish(KEY, UNIT, author="ana", base=str(seen))
+    _, published = heads(backend)
+    assert published[A1].display_name == "seen"
+
+    seen = rename(backend, "seen, too")
+    rename(backend, "not seen")
+    for block in (UNIT, None):
+        with pytest.raises(HeadMoved, match="html/a1: 1 of the blocks") as raised:
+            store.publish(KEY, block, author="ana", base=seen)
+        assert raised.value.hint == "nothing was published: look at them again"
+    assert (heads(backend))[1].version == published.version
+    with pytest.raises(VersionNotFound):
+        store.publish(KEY, UNIT, base="0" * 24)
+    store.publish(KEY, UNIT, author="ana")
 
 
 @BACKENDS

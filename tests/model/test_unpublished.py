@@ -30,6 +30,7 @@ from modulestore.model.publishing import (
     Change,
     Preview,
     changed_blocks,
+    changed_since,
     discard,
     has_changes,
     publish_preview,
@@ -222,6 +223,26 @@ class TestDifferences:
         expected = badges(branches)
         branches.draft.data = _WithMarks(branches.draft)
         assert badges(branches) == expected
+
+    @pytest.mark.parametrize(
+        ("edit", "changed"),
+        [
+            (name("html/1"), {"html/1"}),
+            (DeleteBlock(K("html/2")), {"html/2", "vertical/u"}),
+            (MoveBlock(K("html/3"), K("vertical/v")), {"vertical/u"}),
+            (AddBlock(K("html/5"), K("vertical/u")), {"html/5", "vertical/u"}),
+            (name("html/4"), set()),
+            (name("sequential/s"), set()),
+        ],
+    )
+    def test_changed_since_an_author_looked(self, edit: Edit, changed: set[str]) -> None:
+        branches = Branches(structure(COURSE))
+        seen = branches.draft
+        branches.edit(edit)
+        found = changed_since(seen, branches.draft, K("vertical/u"))
+        assert found == {K(block) for block in changed}
+        assert changed_since(seen, branches.draft, ROOT) >= found
+        assert changed_since(branches.draft, branches.draft, ROOT) == set()
 
     def test_preview(self) -> None:
         branches = Branches(structure(COURSE))

@@ -14,12 +14,21 @@ from enum import StrEnum
 
 from modulestore.errors import BlockNotFound
 from modulestore.keys import BlockKey, VersionId
+from modulestore.model.changes import compare
 from modulestore.model.comparing import same_value
 from modulestore.model.publishing.copying import publish
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
 
-__all__ = ["Change", "Preview", "changed_blocks", "has_changes", "publish_preview", "unpublished"]
+__all__ = [
+    "Change",
+    "Preview",
+    "changed_blocks",
+    "changed_since",
+    "has_changes",
+    "publish_preview",
+    "unpublished",
+]
 
 
 class Change(StrEnum):
@@ -77,6 +86,20 @@ def unpublished(draft: Structure, published: Structure | None) -> frozenset[Bloc
                 found.add(parent)
                 waiting.append(parent)
     return frozenset(map(draft.key, found))
+
+
+def changed_since(seen: Structure, draft: Structure, key: BlockKey) -> frozenset[BlockKey]:
+    """The blocks that ``draft`` does not have as an author has ``seen`` them: of this one and what is below
+    it, in either of the two versions.
+    """
+    changes = compare(seen, draft)
+    below = {
+        structure.key(at)
+        for structure in (seen, draft)
+        if (start := structure.position(key)) is not None
+        for at in structure.outline.preorder(start)
+    }
+    return frozenset(below.intersection([*changes.added, *changes.removed, *changes.changed]))
 
 
 def has_changes(draft: Structure, published: Structure | None, key: BlockKey) -> bool:
