@@ -129,7 +129,7 @@ class AsyncEditSession:
         self._edits.append(AddBlock(key, above, index, fields))
         return self.course.key.usage(*key)
 
-    def update(self, block: Ref, **fields: Any) -> None:
+    def update(self, block: Ref, /, **fields: Any) -> None:
         """New values of fields, settings and content alike."""
         self._edits.append(UpdateFields(self._known(block), fields))
 

@@ -73,6 +73,14 @@ class AsyncStore(
         if self._cache is not None:
             await run_blocking(self._cache.close)
 
+    async def ping(self) -> None:
+        """Ask the database for something, for a service that says whether it can work. One round trip.
+
+        Raises:
+            StorageUnavailable: it cannot be reached.
+        """
+        await self._backend.records.get("ping", "ping")
+
     async def open(
         self,
         key: object,

@@ -74,6 +74,14 @@ class Store(
         if self._cache is not None:
             run_blocking(self._cache.close)
 
+    def ping(self) -> None:
+        """Ask the database for something, for a service that says whether it can work. One round trip.
+
+        Raises:
+            StorageUnavailable: it cannot be reached.
+        """
+        self._backend.records.get("ping", "ping")
+
     def open(
         self,
         key: object,

@@ -14,21 +14,8 @@ _SIDES = ("base", "theirs", "mine")
 
 
 def conflict_json(conflict: KeptConflict) -> dict[str, Any]:
-    """A conflict, its items with whole keys of blocks."""
-    usage = conflict.key.usage
-    return {
-        "id": conflict.id,
-        "key": conflict.key,
-        "branch": conflict.branch,
-        "base": conflict.base,
-        "theirs": conflict.theirs,
-        "their_author": conflict.their_author,
-        "mine": conflict.mine,
-        "author": conflict.author,
-        "on": conflict.on,
-        "message": conflict.message,
-        "items": [{**item.as_json(), "key": str(usage(*item.key))} for item in conflict.items],
-    }
+    """A conflict, its items with whole keys of blocks; the time is spelled when it is written."""
+    return {**conflict.as_json(), "on": conflict.on}
 
 
 def conflict_lines(conflict: KeptConflict, command: str) -> list[str]:

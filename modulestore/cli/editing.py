@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,7 +22,7 @@ from modulestore.cli.settings import (
     open_store,
 )
 from modulestore.errors import InvalidInput
-from modulestore.model.fields import Kind, field_of
+from modulestore.model.fields import stored_value
 
 __all__ = ["edit"]
 
@@ -140,7 +139,7 @@ class _Work:
     def _set(self, block: str, assignment: str) -> None:
         usage = self._usage(block)
         name, value = field_and_value("--set", assignment, """'weight=2.0', or 'display_name="Week 1"'""")
-        self._session.update(usage, **{name: _stored(usage, name, value)})
+        self._session.update(usage, **{name: stored_value(usage, name, value)})
 
     def _unset(self, block: str, name: str) -> None:
         self._session.unset(self._usage(block), name)
@@ -167,17 +166,3 @@ class _Work:
                 )
             return self.added[at - 1]
         return block_of(self._course.key, text)
-
-
-def _stored(usage: UsageKey, name: str, value: Any) -> Any:
-    """The value as it is stored: dates, which JSON does not have, from their text."""
-    field = field_of(usage.type, name)
-    if field is None or field.kind is not Kind.DATE or not isinstance(value, str):
-        return value
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise InvalidInput(
-            f"{name} is a date, and {value!r} is none", place=str(usage), hint='as in "2026-09-01T08:00:00Z"'
-        ) from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -41,6 +41,15 @@ class KeptConflict:
     message: str | None
     items: tuple[ConflictItem, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        """The conflict as JSON values: blocks by their usage keys, the time in ISO 8601."""
+        return {
+            "id": self.id,
+            **self.as_record(),
+            "on": self.on.isoformat(),
+            "items": [{**item.as_json(), "key": str(self.key.usage(*item.key))} for item in self.items],
+        }
+
     def as_record(self) -> dict[str, Any]:
         """The value of the record that it is kept in: JSON, and the time."""
         return {

@@ -136,8 +136,13 @@ async def test_a_conflict_is_kept_and_says_everything(backend: CountingBackend, 
     assert (kept.base, kept.theirs) == (base.version, head.version)
     assert (await AsyncStore(backend).open(KEY, version=kept.mine)).previous_version == base.version
     assert {item.kind.value for item in kept.items} == {what}
-    text = json.loads(json.dumps([item.as_json() for item in kept.items]))
-    assert all(item["theirs"] != item["mine"] or item["absent"] for item in text)
+    text = json.loads(json.dumps(kept.as_json()))
+    assert (text["id"], text["key"], text["base"], text["on"]) == (
+        *(kept.id, str(KEY), str(base.version)),
+        kept.on.isoformat(),
+    )
+    assert all(item["theirs"] != item["mine"] or item["absent"] for item in text["items"])
+    assert [item["key"] for item in text["items"]] == [str(KEY.usage(*item.key)) for item in kept.items]
     assert await AsyncStore(backend).conflict(kept.id) == kept
     assert await AsyncStore(backend).conflicts(KEY) == [kept]
     # The author's edit beside what stands against it is merged with it, when that is decided.

@@ -245,3 +245,10 @@ async def test_what_an_import_costs(backend: Backend) -> None:
         "definitions.get_many": 1,
         "files.list": 1,
     }
+
+
+@BACKENDS
+async def test_whether_the_database_answers(backend: Backend) -> None:
+    counting = CountingBackend(backend)
+    await AsyncStore(counting).ping()
+    assert counting.calls == {"records.get": 1}

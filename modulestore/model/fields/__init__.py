@@ -11,7 +11,11 @@ Sources: course archive format, attribute values and scopes; Open edX split modu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from modulestore.errors import InvalidInput
+from modulestore.keys import UsageKey
+from modulestore.model.dates import parse_date
 from modulestore.model.fields.blocks import CONTAINERS, DETACHED, LEAVES, PURE, SCORED
 from modulestore.model.fields.common import COMMON, FIELD_NAMES_NEVER_READ, INHERITABLE
 from modulestore.model.fields.course import COURSE, LIBRARY
@@ -31,6 +35,7 @@ __all__ = [
     "is_container",
     "is_detached",
     "is_scored",
+    "stored_value",
 ]
 
 BLOCK_TYPES: Mapping[str, BlockType] = {
@@ -77,3 +82,21 @@ def is_scored(block_type: str) -> bool:
     is not known: no.
     """
     return block_type in SCORED
+
+
+def stored_value(block: UsageKey, name: str, value: Any) -> Any:
+    """A value for a field of this block as it is stored, from what JSON has: dates, which JSON does not have,
+    from their text in ISO 8601, where no zone means UTC.
+
+    Raises:
+        InvalidInput: it is no date, and the field is one.
+    """
+    field = field_of(block.type, name)
+    if field is None or field.kind is not Kind.DATE or value is None:
+        return value
+    moment = parse_date(value) if isinstance(value, str) else None
+    if moment is None:
+        raise InvalidInput(
+            f"{name} is a date, and {value!r} is none", place=str(block), hint='as in "2026-09-01T08:00:00Z"'
+        )
+    return moment
