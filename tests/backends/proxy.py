@@ -29,13 +29,17 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+        for thread in self._threads:
+            thread.join()
+
+    def close(self) -> None:
+        """Cut what is connected, and take no new connections."""
         self._closed = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
-        for thread in self._threads:
-            thread.join()
 
     def cut(self) -> None:
         """Cut what is connected. New connections are still taken."""

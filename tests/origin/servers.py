@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -47,20 +48,21 @@ def serving(url: str, make: MakeApplication) -> Iterator[Running]:
 
 
 @contextmanager
-def running(application: ASGIApp) -> Iterator[Running]:
+def running(application: ASGIApp, *, lifespan: Literal["on", "off"] = "off") -> Iterator[Running]:
     """Serve an application."""
 
     @contextmanager
     def opened(runner: asyncio.Runner) -> Iterator[ASGIApp]:
         yield application
 
-    with _running(opened) as server:
+    with _running(opened, lifespan) as server:
         yield server
 
 
 @contextmanager
 def _running(
     opened: Callable[[asyncio.Runner], AbstractContextManager[ASGIApp]],
+    lifespan: Literal["on", "off"] = "off",
 ) -> Iterator[Running]:
     # With its protocol, or asyncio leaves it waiting for acknowledgements before it sends small pieces.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -73,7 +75,7 @@ def _running(
 
     def serve() -> None:
         with asyncio.Runner() as runner, opened(runner) as application:
-            config = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False)
+            config = uvicorn.Config(application, lifespan=lifespan, log_config=None, access_log=False)
             server = uvicorn.Server(config)
             ready.append(server)
             started.set()

@@ -1,0 +1,1 @@
+"""What both example services are made of: the store of a request, who asks, errors, entity tags."""
