@@ -163,6 +163,18 @@ def test_who_is_not_enrolled(visit: Visit) -> None:
         assert visit.get(path, "mallory").status_code == 403
 
 
+def test_what_is_not_published_is_not_there(visit: Visit) -> None:
+    library = f"library-v1:Example+{visit.run}"  # of which there is nothing but what its authors see
+    with modulestore.connect(visit.service.url) as store:
+        store.create_library(library)
+        with store.edit(visit.key, author="ana") as edit:
+            edit.update(("vertical", "quiz-heights"), display_name="Not yet")
+    assert visit.json(visit.unit("quiz-heights"))["title"] == "Heights"
+    visit.service.enrolments[library] = LEARNERS
+    answer = visit.get(f"/courses/{library}/outline")
+    assert (answer.status_code, answer.json().get("code")) == (404, "branch-not-found")
+
+
 def test_dates_come(visit: Visit) -> None:
     before = visit.get(visit.outline)
     assert "On the coast" not in titles(before.json())
