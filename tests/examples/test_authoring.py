@@ -40,7 +40,7 @@ class Author:
     def __init__(self, address: str, name: str, run: str) -> None:
         self.key = f"course-v1:Example+MS101+{run}"
         self._run = run
-        self.http = httpx.Client(base_url=address, headers={"X-Remote-User": name})
+        self.http = httpx.Client(base_url=address, headers={"X-Remote-User": name}, timeout=60)
 
     def block(self, kind: str, name: str) -> str:
         return f"block-v1:Example+MS101+{self._run}+type@{kind}+block@{name}"

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.backends.proxy import Proxy
 from tests.examples.services import started
 from tests.origin.client import Connection
 from tests.origin.servers import running
+from tools.memcached import Memcached
 
 LEARNERS = {"ada": Enrolment(groups={50: 1}), "ben": Enrolment(), "tess": Enrolment(is_staff=True)}
 SEPTEMBER = datetime(2026, 9, 20, tzinfo=UTC)
@@ -48,13 +49,17 @@ class Service:
 
 
 @contextmanager
-def serving(url: str, staleness: float, stored_at: str | None = None) -> Iterator[Service]:
+def serving(
+    url: str, staleness: float, *, stored_at: str | None = None, cache: str | None = None
+) -> Iterator[Service]:
     """The service on a store, which tests may reach at another address."""
-    with httpx.Client() as http:
+    with httpx.Client(timeout=60) as http:
         service = Service(stored_at or url, http)
         app = application(
             url,
             Roster(service.enrolments),
+            cache=cache,
+            cache_key="a secret of the tests",
             staleness=staleness,
             now=lambda: service.now,
             observe=service.events.append,
@@ -245,6 +250,7 @@ def test_nobody_learns_the_answers(visit: Visit) -> None:
     assert (problem["type"], problem["fields"]) == ("problem", {})
     # What is chosen for each learner is not for all.
     assert visit.json(visit.unit("explain-it"))["blocks"] == []
+    assert visit.get(visit.unit("drawing-first")).status_code == 404
 
 
 def test_what_requests_cost(visit: Visit) -> None:
@@ -287,6 +293,25 @@ def test_what_is_answered_while_the_database_is_away(mongodb_url: str, sample_co
             assert visit.get("/healthz", None).status_code == 503
             unseen = visit.get(visit.unit("quiz-heights"))
             assert (unseen.status_code, unseen.json()["code"]) == (503, "unavailable")
+
+
+def test_what_one_process_has_seen_others_need_not_read(
+    store_url: str, memcached: Memcached, sample_course: str
+) -> None:
+    cache = f"memcached://{memcached.address}?timeout=20"
+    with serving(store_url, 0, cache=cache) as first, serving(store_url, 0, cache=cache) as second:
+        visit = visit_of(first, sample_course)
+        other = replace(visit, service=second)
+        second.enrolments[visit.key] = LEARNERS
+        outline = visit.json(visit.outline)
+        page = visit.json(visit.unit("welcome"))
+        assert other.calls(lambda: other.json(other.outline)) == ["index.get"]
+        assert other.calls(lambda: other.json(other.unit("welcome"))) == ["index.get", "files.list"]
+        memcached.kill()
+        with serving(store_url, 0, cache=cache) as third:
+            last = replace(visit, service=third)
+            third.enrolments[visit.key] = LEARNERS
+            assert (last.json(last.outline), last.json(last.unit("welcome"))) == (outline, page)
 
 
 def test_who_is_asked_to_end_ends_what_it_has_begun(tmp_path: Path) -> None:

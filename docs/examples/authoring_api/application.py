@@ -23,15 +23,19 @@ def create_app() -> FastAPI:
     return application(
         os.environ.get("MODULESTORE_URL") or "sqlite:///modulestore.db",
         cache=os.environ.get("MODULESTORE_CACHE") or None,
+        cache_key=os.environ.get("MODULESTORE_CACHE_KEY") or None,
     )
 
 
-def application(url: str, *, cache: str | None = None, observe: Observer | None = None) -> FastAPI:
+def application(
+    url: str, *, cache: str | None = None, cache_key: str | None = None, observe: Observer | None = None
+) -> FastAPI:
     """The service on a store.
 
     Args:
         url: of a store that is there.
         cache: ``memcached://host:port``, shared with the learning service.
+        cache_key: a secret that they share, against forged content in the cache.
         observe: is told what the store does, for metrics and logs.
     """
 
@@ -40,7 +44,7 @@ def application(url: str, *, cache: str | None = None, observe: Observer | None 
         # What is yielded is in the `state` of every request. The server leaves this block when it was asked
         # to end and the requests that were under way are answered.
         async with await modulestore.connect_async(
-            url, must_exist=True, cache=cache, observe=observe
+            url, must_exist=True, cache=cache, cache_key=cache_key, observe=observe
         ) as store:
             yield {"store": store}
 

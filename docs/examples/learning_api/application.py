@@ -29,6 +29,7 @@ def create_app() -> FastAPI:
         os.environ.get("MODULESTORE_URL") or "sqlite:///modulestore.db",
         Roster.read(Path(os.environ.get("LEARNING_ROSTER") or Path(__file__).with_name("roster.json"))),
         cache=os.environ.get("MODULESTORE_CACHE") or None,
+        cache_key=os.environ.get("MODULESTORE_CACHE_KEY") or None,
         files_at=os.environ.get("LEARNING_FILES_AT") or "",
     )
 
@@ -38,6 +39,7 @@ def application(
     roster: Roster,
     *,
     cache: str | None = None,
+    cache_key: str | None = None,
     staleness: float = 5.0,
     files_at: str = "",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -48,6 +50,7 @@ def application(
     Args:
         url: of a store that is there.
         cache: ``memcached://host:port``, shared by all processes.
+        cache_key: a secret that they share, against forged content in the cache.
         staleness: seconds after which learners see what another process has published, at the latest. Within
             them a request asks the database nothing about heads and files.
         files_at: where files are that everybody may see, as in ``https://cdn.example.com``.
@@ -58,7 +61,7 @@ def application(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with await modulestore.connect_async(
-            url, must_exist=True, cache=cache, observe=observe
+            url, must_exist=True, cache=cache, cache_key=cache_key, observe=observe
         ) as store:
             # Behind the routes, and at the root: links to locked files are paths of this site.
             app.mount("/", origin(store.assets, authorise=authoriser(roster)))

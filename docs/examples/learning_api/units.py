@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from learning_api.files import KnownFiles
 from learning_api.views import SHOWN_SETTINGS, LearnerViews, headers_of
-from modulestore import CourseView, ViewBlock
+from modulestore import ViewBlock
 from modulestore.keys import as_usage_key
 from modulestore.model.fields import is_container
 from service_kit.dependencies import OpenStore, UserName
@@ -25,9 +25,6 @@ router = APIRouter(tags=["units"])
 # Content that learners get, by type. Of what is not here, nothing: a problem's XML says the answers, and is
 # for what renders and grades it.
 _SHOWN_CONTENT = {"html": ("data",)}
-
-# They choose among their children, by what a learner was given or did: a matter of your service.
-_CHOOSING = frozenset({"split_test", "library_content", "conditional"})
 
 
 class UnitBlock(BaseModel):
@@ -62,7 +59,7 @@ async def unit(
     usage = as_usage_key(usage_key)
     view = await views.of(usage.course.bare, name)
     wanted = view[usage]
-    shown = _blocks_in(view, wanted)
+    shown = [block for block in view.walk(wanted) if not is_container(block.type)]
 
     files = await course_files.of(view.key)
     headers = headers_of(etag_of(view.version, files.mark, wanted.position, *(one.position for one in shown)))
@@ -87,11 +84,6 @@ async def unit(
             for one in shown
         ],
     )
-
-
-def _blocks_in(view: CourseView, unit: ViewBlock) -> list[ViewBlock]:
-    below = view.walk(unit, prune=lambda block: block.type in _CHOOSING)
-    return [block for block in below if not is_container(block.type)]
 
 
 def _fields_of(block: ViewBlock, content: Mapping[str, Any]) -> dict[str, Any]:

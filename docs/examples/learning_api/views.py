@@ -19,18 +19,39 @@ from modulestore import (
     StaffOnly,
     StartDates,
     User,
+    ViewBlock,
 )
 from modulestore.keys import ContextKey
 
-__all__ = ["SHOWN_SETTINGS", "LearnerViews", "Views", "headers_of"]
+__all__ = ["SHOWN_SETTINGS", "LearnerViews", "Views", "WithoutChoices", "headers_of"]
 
 SHOWN_SETTINGS = {
     "video": ("youtube_id_1_0", "html5_sources", "transcripts", "handout"),
 }
 """Settings that learners get, by type."""
 
+
+class WithoutChoices:
+    """Leaves out blocks that choose among their children by what a learner was given or did, with what only
+    they lead to. A service that knows this keeps what was chosen.
+    """
+
+    collectors = ()
+
+    def keep(self, block: ViewBlock, user: User, /) -> bool:
+        """Whether a block chooses nothing."""
+        return block.type not in ("split_test", "library_content", "conditional")
+
+
 # The same for all routes: what is collected for one of them is there for the others.
-_TRANSFORMERS = (StartDates(), StaffOnly(), ContentGroups(), HideFromToc(), GradableCounts())
+_TRANSFORMERS = (
+    StartDates(),
+    StaffOnly(),
+    ContentGroups(),
+    WithoutChoices(),
+    HideFromToc(),
+    GradableCounts(),
+)
 _FIELDS = frozenset(name for names in SHOWN_SETTINGS.values() for name in names) | {"due"}
 
 
