@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -154,6 +155,24 @@ def test_edits_of_different_things_merge(authors: tuple[Author, Author]) -> None
     assert ana.open("problem", "quiz-range")["block"]["fields"]["weight"] == 3.0
     assert ana.open("html", "columns")["block"]["title"] == "What the columns say"
     assert ana.open("html", "columns")["version"] == second.json()["version"]
+
+
+def test_many_save_at_the_same_moment(authors: tuple[Author, Author]) -> None:
+    """To both processes at once, all from one base: everybody's page is there afterwards."""
+    unit = authors[0].open("vertical", "practice")
+    names = [f"page-{number}" for number in range(8)]
+
+    def add(name: str) -> httpx.Response:
+        author = authors[names.index(name) % 2]
+        parent = author.block("vertical", "practice")
+        return author.save(unit["version"], {"do": "add", "type": "html", "parent": parent, "id": name})
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(add, names))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert [answer.json()["merged_with"] for answer in answers].count(None) == 1
+    children = authors[0].open("vertical", "practice")["block"]["children"]
+    assert set(children) == {*unit["block"]["children"], *(authors[0].block("html", name) for name in names)}
 
 
 def conflicting(ana: Author, bo: Author) -> dict[str, Any]:
