@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from modulestore.olx import open_archive, read_course
-from tools.bench.__main__ import main
+from tools.bench.__main__ import command_line, main
 from tools.bench.alone import Costs
 from tools.bench.authoring import edits
 from tools.bench.cases import Goal, Outcome
@@ -127,6 +129,17 @@ def test_jobs_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixture[
     assert {line.split()[0] for line in listed} == NAMES
     with pytest.raises(SystemExit, match="2"):
         main(["no-such-job"])
+
+
+def test_commands_on_the_page_can_be_run() -> None:
+    """They are not run: they take a quarter of an hour."""
+    lines = re.findall(
+        r"^\$ python -m tools.bench(.*)", (ROOT / "docs" / "benchmarks.md").read_text(), re.MULTILINE
+    )
+    assert len(lines) > 3
+    for line in lines:
+        words = shlex.split(line.partition(">")[0], comments=True)
+        command_line().parse_args(words)
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 5, 60, 300])

@@ -20,7 +20,7 @@ _ROUNDS = 7
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; its exit code. A goal that is not reached is no failure."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     if options.list:
         for job in JOBS:
             print(f"{job.name:16}{job.about}")
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The words that the command takes."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench",
         description="Measure the library's operations beside what they are compared with.",
