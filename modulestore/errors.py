@@ -10,7 +10,8 @@
     │   ├── InvalidArchive       an archive that cannot be read, or is dangerous to read
     │   ├── InvalidCourse        content that is no course: a cycle, a missing parent
     │   ├── DocumentTooLarge     a structure or definition over what the database can hold
-    │   └── ReadOnlyStore        a write to a store that was opened for reading
+    │   ├── ReadOnlyStore        a write to a store that was opened for reading
+    │   └── ExtraMissing         what is asked for needs an extra that is not installed (also an ImportError)
     ├── NotFound                 what was asked for is not there (also a KeyError)
     │   ├── StoreNotFound        no database at this place
     │   └── CourseNotFound, BranchNotFound, VersionNotFound, BlockNotFound, DefinitionNotFound, AssetNotFound,
@@ -25,6 +26,7 @@
     ├── StorageError             the database did not do what it was asked to
     │   ├── StorageUnavailable   it cannot be reached, or went away: nothing was committed
     │   ├── StorageFull          no room left: nothing was committed
+    │   ├── UnknownFormat        a later release wrote it, in a form that this one does not know
     │   └── CommitUnknown        it went away during a commit, and whether that was done cannot be learnt
     ├── CorruptDocument          a stored document that cannot be read
     └── ProblemsFound            the work was refused because of problems that are reported
@@ -53,6 +55,7 @@ __all__ = [
     "DefinitionNotFound",
     "DocumentTooLarge",
     "EditConflict",
+    "ExtraMissing",
     "HeadMoved",
     "InvalidArchive",
     "InvalidAuthor",
@@ -69,6 +72,7 @@ __all__ = [
     "StorageFull",
     "StorageUnavailable",
     "StoreNotFound",
+    "UnknownFormat",
     "VersionNotFound",
 ]
 
@@ -167,6 +171,12 @@ class ReadOnlyStore(InvalidInput):
     """A write to a store that was opened for reading."""
 
     code = "read-only"
+
+
+class ExtraMissing(InvalidInput, ImportError):
+    """What is asked for needs packages that an extra of the library installs; the hint names it."""
+
+    code = "extra-missing"
 
 
 class NotFound(ModuleStoreError, KeyError):
@@ -311,6 +321,15 @@ class StorageFull(StorageError):
     """The database has no room left; nothing was committed."""
 
     code = "full"
+
+
+class UnknownFormat(StorageError):
+    """A later release wrote this, in a form that this release does not know. It is no damage."""
+
+    code = "unknown-format"
+
+    def __init__(self, message: str, *, place: str | None = None) -> None:
+        super().__init__(message, place=place, hint="upgrade modulestore")
 
 
 class CommitUnknown(StorageError):

@@ -111,6 +111,7 @@ class Check:
 
         Raises:
             CourseNotFound: the course is neither there nor deleted.
+            UnknownFormat: a later release wrote here what this one would take for damage.
         """
         await self._read_roots()
         await self._read_histories()

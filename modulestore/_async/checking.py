@@ -44,6 +44,7 @@ class CheckingStore(StoreBase):
 
         Raises:
             CourseNotFound: nothing is there of the course, not even that it was deleted.
+            UnknownFormat: a later release wrote here what this one would take for damage.
             StorageUnavailable: the database failed.
         """
         check = Check(
@@ -80,7 +81,7 @@ class CheckingStore(StoreBase):
             progress: called with what is being done, how much of it is done, and how much there is.
 
         Raises:
-            CourseNotFound: as `check`.
+            CourseNotFound, UnknownFormat: as `check`.
             ReadOnlyStore, InvalidAuthor: this database is not to be written to so.
             CommitContention, CommitUnknown, StorageUnavailable, StorageFull: as every commit.
         """

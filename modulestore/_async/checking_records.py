@@ -13,6 +13,7 @@ from modulestore._async.converting import CONVERSION
 from modulestore._async.guarding import condemned_kind
 from modulestore._async.history import TAG
 from modulestore._async.ports import Backend, Record
+from modulestore._async.preparing import FORMAT, schema_in
 from modulestore._async.rerunning import CLAIM
 from modulestore._async.roots import roots_of
 from modulestore._async.waiting import Call
@@ -59,10 +60,17 @@ class KeptRecords:
 
 
 async def read_records(database: Backend, *, messages: bool) -> KeptRecords:
-    """All that is needed, in six round trips, and one more for ``messages``, of which there is one for every
-    commit.
+    """All that is needed, in seven round trips, and one more for ``messages``, of which there is one for
+    every commit.
+
+    Raises:
+        UnknownFormat: a later release wrote here what this one would take for damage.
     """
     kept = KeptRecords()
+    try:
+        schema_in(await database.records.get(*FORMAT))
+    except CorruptDocument as error:
+        kept.problems.append(_unreadable(f"record {'/'.join(FORMAT)}", error))
     for record in await _read(kept, TAG, partial(database.records.starting, TAG)):
         kept.of_courses.append((record, record.kind.removeprefix(TAG)))
         _add(kept, record)

@@ -37,6 +37,7 @@ CONVERSION: Final = ("conversion", "structures")
 """Kind and key of the record of a conversion that is under way, or was interrupted."""
 
 _BATCH: Final = 16  # documents in memory at a time: 256 MB, should all be as large as a document can be
+_COUNTS: Final = ("schema", "converted", "deltas", "bytes_before", "bytes_after")  # in its record
 _PASSES: Final = 10  # far more than it takes until nobody writes the old format any more
 
 
@@ -253,15 +254,14 @@ class _Converter:
                 return Record(*CONVERSION, 1, value)
             raise _overtaken()
         if record.value["schema"] == self._schema:
-            self._so_far = Conversion(**record.value)
+            self._so_far = Conversion(**{name: record.value[name] for name in _COUNTS})
         value = self._as_record()
         if not await records.swap(record, value):
             raise _overtaken()
         return replace(record, revision=record.revision + 1, value=value)
 
     def _as_record(self) -> Mapping[str, Any]:
-        counts = ("schema", "converted", "deltas", "bytes_before", "bytes_after")
-        return {name: getattr(self._so_far, name) for name in counts}
+        return {name: getattr(self._so_far, name) for name in _COUNTS}
 
     async def _ids(self) -> VersionColumn:
         packed = bytearray()

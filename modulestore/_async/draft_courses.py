@@ -14,7 +14,7 @@ from typing import Any, Literal
 from modulestore._async.draft_writing import DRAFT_COURSE, encoded_course
 from modulestore._async.guarding import Lost
 from modulestore._async.ports import Backend, OldStore
-from modulestore._async.preparing import FORMAT
+from modulestore._async.preparing import FORMAT, schema_in
 from modulestore._async.store_base import StoreBase
 from modulestore._async.waiting import closing, run_blocking
 from modulestore.errors import (
@@ -32,7 +32,7 @@ from modulestore.formats.old_draft import (
     gather_blocks,
     unreached,
 )
-from modulestore.formats.structures import PLATFORM_SCHEMA, Schema, as_schema
+from modulestore.formats.structures import PLATFORM_SCHEMA, Schema
 from modulestore.keys import AssetKey, BlockKey, CourseKey, as_course_key
 from modulestore.model.branches import DRAFT, PUBLISHED
 from modulestore.model.creating import NewCourse
@@ -265,7 +265,7 @@ class _Converter:
         """The format in which a course would be written, if it may be."""
         record = await self._backend.records.get(*FORMAT)
         if record is not None:
-            return as_schema(record.value.get("schema_version"))
+            return schema_in(record)
         return self._target._rules.new_schema if await self._backend.is_empty() else PLATFORM_SCHEMA
 
     async def _files(self, old: OldCourse) -> list[tuple[CourseFile, AssetKey]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from modulestore._async.converting import CONVERSION
 from modulestore._async.draft_courses import converted_sources
 from modulestore._async.ports import Backend
-from modulestore._async.preparing import FORMAT
+from modulestore._async.preparing import FORMAT, schema_in
 from modulestore._async.store_base import StoreBase
 from modulestore.errors import CorruptDocument
 from modulestore.formats.old_draft import decode_old_block
-from modulestore.formats.structures import PLATFORM_SCHEMA, as_schema
 from modulestore.upkeep.migrations import load_steps
 from modulestore.upkeep.steps import Step, StepStatus
 
@@ -52,7 +51,7 @@ async def _format(backend: Backend, step: Step) -> StepStatus:
     if record is None and await backend.is_empty():
         return StepStatus(step, "nothing to do", "the database is empty")
     request = f"--format {step.schema}"
-    schema = PLATFORM_SCHEMA if record is None else as_schema(record.value.get("schema_version"))
+    schema = schema_in(record)
     if schema != step.schema:
         return StepStatus(step, "not asked for", f"versions are written in format {schema}", request)
     begun = await backend.records.get(*CONVERSION)

@@ -112,6 +112,7 @@ class Check:
 
         Raises:
             CourseNotFound: the course is neither there nor deleted.
+            UnknownFormat: a later release wrote here what this one would take for damage.
         """
         self._read_roots()
         self._read_histories()

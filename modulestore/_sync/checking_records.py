@@ -14,6 +14,7 @@ from modulestore._sync.converting import CONVERSION
 from modulestore._sync.guarding import condemned_kind
 from modulestore._sync.history import TAG
 from modulestore._sync.ports import Backend, Record
+from modulestore._sync.preparing import FORMAT, schema_in
 from modulestore._sync.rerunning import CLAIM
 from modulestore._sync.roots import roots_of
 from modulestore._sync.waiting import Call
@@ -60,10 +61,17 @@ class KeptRecords:
 
 
 def read_records(database: Backend, *, messages: bool) -> KeptRecords:
-    """All that is needed, in six round trips, and one more for ``messages``, of which there is one for every
-    commit.
+    """All that is needed, in seven round trips, and one more for ``messages``, of which there is one for
+    every commit.
+
+    Raises:
+        UnknownFormat: a later release wrote here what this one would take for damage.
     """
     kept = KeptRecords()
+    try:
+        schema_in(database.records.get(*FORMAT))
+    except CorruptDocument as error:
+        kept.problems.append(_unreadable(f"record {'/'.join(FORMAT)}", error))
     for record in _read(kept, TAG, partial(database.records.starting, TAG)):
         kept.of_courses.append((record, record.kind.removeprefix(TAG)))
         _add(kept, record)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from modulestore._sync.ports import Backend, Record
-from modulestore.errors import CorruptDocument, InvalidAuthor, ReadOnlyStore
+from modulestore.errors import InvalidAuthor, ReadOnlyStore, UnknownFormat
 from modulestore.formats.structures import PLATFORM_SCHEMA, Schema, as_schema
 from modulestore.model.values import Author
 from modulestore.upkeep.migrations import load_steps
@@ -31,11 +31,14 @@ __all__ = [
     "format_record",
     "pending_steps",
     "prepare_write",
+    "schema_in",
     "set_format",
 ]
 
 FORMAT: Final = ("database", "format")
 """Kind and key of the record that says that a database is ours, and in which format."""
+
+_PLACE: Final = "record database/format"
 
 FileLayout: TypeAlias = Literal["platform", "content"]
 """How a MongoDB database keeps files: in GridFS, for platforms to read, or the bytes once per SHA-256. It
@@ -81,7 +84,7 @@ def prepare_write(backend: Backend, author: Author, rules: WriteRules) -> Prepar
         backend.records.put_if_absent(*FORMAT, _new_record(rules.new_schema))
         record = backend.records.get(*FORMAT)  # which may be somebody else's by now
     if record is not None:
-        return Prepared(as_schema(record.value.get("schema_version")), is_ours=True)
+        return Prepared(schema_in(record), is_ours=True)
     if not rules.on_platform:
         raise ReadOnlyStore(
             "this database was written by an Open edX platform, and is open for reading",
@@ -105,15 +108,26 @@ def _new_record(schema: Schema) -> Mapping[str, Any]:
     return {**format_record(schema), **files}
 
 
+def schema_in(record: Record | None) -> Schema:
+    """The format that structures are written in, in a database with this record of it; or with documents and
+    none, which is a platform's.
+
+    Raises:
+        UnknownFormat: a later one than this release knows: it must not be written to, mended or pruned.
+        CorruptDocument: the record does not say.
+    """
+    return PLATFORM_SCHEMA if record is None else as_schema(record.value.get("schema_version"), _PLACE)
+
+
 def file_layout(record: Record | None) -> FileLayout:
     """The layout of files in a MongoDB database with this record of its format, or with documents and none.
 
     Raises:
-        CorruptDocument: this release does not know it.
+        UnknownFormat: this release does not know it.
     """
     layout = "platform" if record is None else record.value.get("files", "platform")
     if layout not in get_args(FileLayout):
-        raise CorruptDocument(f"unknown layout {layout!r} of files", hint="upgrade modulestore")
+        raise UnknownFormat(f"files in a layout {layout!r}", place=_PLACE)
     return cast(FileLayout, layout)
 
 
@@ -139,7 +153,7 @@ def conversion_steps(backend: Backend) -> list[Step]:
     record = backend.records.get(*FORMAT)
     if record is None and backend.is_empty():
         return []
-    schema = PLATFORM_SCHEMA if record is None else as_schema(record.value.get("schema_version"))
+    schema = schema_in(record)
     return [step for step in load_steps() if step.schema not in (None, schema)]
 
 

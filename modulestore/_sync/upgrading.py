@@ -6,11 +6,10 @@ from __future__ import annotations
 from modulestore._sync.converting import CONVERSION
 from modulestore._sync.draft_courses import converted_sources
 from modulestore._sync.ports import Backend
-from modulestore._sync.preparing import FORMAT
+from modulestore._sync.preparing import FORMAT, schema_in
 from modulestore._sync.store_base import StoreBase
 from modulestore.errors import CorruptDocument
 from modulestore.formats.old_draft import decode_old_block
-from modulestore.formats.structures import PLATFORM_SCHEMA, as_schema
 from modulestore.upkeep.migrations import load_steps
 from modulestore.upkeep.steps import Step, StepStatus
 
@@ -53,7 +52,7 @@ def _format(backend: Backend, step: Step) -> StepStatus:
     if record is None and backend.is_empty():
         return StepStatus(step, "nothing to do", "the database is empty")
     request = f"--format {step.schema}"
-    schema = PLATFORM_SCHEMA if record is None else as_schema(record.value.get("schema_version"))
+    schema = schema_in(record)
     if schema != step.schema:
         return StepStatus(step, "not asked for", f"versions are written in format {schema}", request)
     begun = backend.records.get(*CONVERSION)

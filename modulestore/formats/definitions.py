@@ -16,6 +16,7 @@ from modulestore.errors import CorruptDocument
 from modulestore.formats.encoding import OPTIONS
 from modulestore.formats.headers import EPOCH, corrupt, document_id
 from modulestore.formats.ids import optional_id, optional_oid, to_object_id, to_version_id
+from modulestore.formats.numbers import expect_known
 from modulestore.keys import VersionId
 from modulestore.model.definition import Definition
 
@@ -45,6 +46,7 @@ def decode_definition(document: bytes) -> Definition:
     """The definition of an encoded ``definitions`` document.
 
     Raises:
+        UnknownFormat: a later release wrote it.
         CorruptDocument: it is no BSON, or not of this form.
     """
     try:
@@ -57,6 +59,7 @@ def decode_definitions(documents: Sequence[bytes]) -> list[Definition]:
     """The definitions of several documents, in their order; quicker than one by one.
 
     Raises:
+        UnknownFormat: a later release wrote one of them.
         CorruptDocument: one of them is no BSON, or not of this form.
     """
     whole = all(int.from_bytes(document[:4], "little") == len(document) for document in documents)
@@ -75,6 +78,8 @@ def _id_of(document: bytes) -> VersionId | None:
 
 
 def _definition(decoded: dict[str, Any]) -> Definition:
+    if (schema := decoded.get("schema_version", _SCHEMA_VERSION)) != _SCHEMA_VERSION:
+        expect_known("content", schema, _SCHEMA_VERSION, f"definition {decoded.get('_id')}")
     try:
         info = decoded["edit_info"]
         return Definition(

@@ -10,6 +10,7 @@ from typing import Any
 
 from modulestore.formats.headers import EPOCH, corrupt
 from modulestore.formats.ids import to_object_id, to_version_id
+from modulestore.formats.numbers import expect_known
 from modulestore.keys import CourseKey, LibraryKey
 from modulestore.model.branches import branch_name, stored_name
 from modulestore.model.index import IndexEntry
@@ -40,8 +41,11 @@ def decode_entry(document: Mapping[str, Any]) -> IndexEntry:
     """The entry of an ``active_versions`` document; old documents lack the last three fields.
 
     Raises:
+        UnknownFormat: a later release wrote it.
         CorruptDocument: a field is missing or is not what it should be.
     """
+    schema = document.get("schema_version", _SCHEMA_VERSION)
+    expect_known("an index entry", schema, _SCHEMA_VERSION, f"index entry {document.get('_id')}")
     try:
         org, course, run = document["org"], document["course"], document["run"]
         versions = document["versions"]

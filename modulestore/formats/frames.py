@@ -25,7 +25,7 @@ from typing import Final
 
 import zstandard
 
-__all__ = ["Frame", "FrameError", "open_frame", "write_frame"]
+__all__ = ["Frame", "FrameError", "LaterFrame", "open_frame", "write_frame"]
 
 _MAGIC: Final = b"msf2"
 _VERSION: Final = 1
@@ -37,6 +37,10 @@ _MOST: Final = 1 << 30  # bytes that a section may have unpacked: far beyond wha
 
 class FrameError(ValueError):
     """These bytes are no frame, or not the one that was written here."""
+
+
+class LaterFrame(FrameError):
+    """A frame that is as it was written, by a later release."""
 
 
 class Frame:
@@ -95,16 +99,18 @@ def open_frame(frame: bytes, seal: bytes) -> Frame:
     """A frame, once its seal and digest have been checked.
 
     Raises:
-        FrameError: it is none, is damaged, is another's, or is of a version that is not known.
+        FrameError: it is none, is damaged, or is another's.
+        LaterFrame: its version, or how it is compressed, is not known to this release.
     """
     if frame[:4] != _MAGIC or len(frame) < _HEAD:
         raise FrameError("this is no frame")
-    if frame[4] != _VERSION or frame[5] not in (0, _ZSTANDARD):
-        raise FrameError(
-            f"a frame of version {frame[4]}, compressed by {frame[5]}: not known to this release"
-        )
+    # The digest comes first, and is the same in every version: what is damaged is never taken for new.
     if frame[8:_HEAD] != _digest(seal, frame[4:8], memoryview(frame)[_HEAD:]):
         raise FrameError("the digest is not that of the bytes")
+    if frame[4] != _VERSION or frame[5] not in (0, _ZSTANDARD):
+        raise LaterFrame(
+            f"a frame of version {frame[4]}, compressed by {frame[5]}, and this release knows {_VERSION}"
+        )
     count = int.from_bytes(frame[6:8], "big")
     at = _HEAD + 8 * count
     places = []

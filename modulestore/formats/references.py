@@ -19,8 +19,9 @@ from modulestore.formats.cells import read_info, settings_of
 from modulestore.formats.encoding import OPTIONS, leading_fields
 from modulestore.formats.headers import HEADER, corrupt, decode_header
 from modulestore.formats.ids import optional_id, to_version_id
+from modulestore.formats.numbers import expect_known
 from modulestore.formats.packing import unpack
-from modulestore.formats.structures import PLATFORM_SCHEMA, schema_of
+from modulestore.formats.structures import NEWEST_SCHEMA, PLATFORM_SCHEMA, schema_of
 from modulestore.keys import VersionId
 from modulestore.model.columns import VersionColumn
 from modulestore.model.stored import References, StructureLinks
@@ -59,16 +60,19 @@ def links_of(document: bytes | Mapping[str, Any]) -> StructureLinks:
     """The structures that a document names in the clear; of bytes, its beginning (`LEADING`) is enough.
 
     Raises:
+        UnknownFormat: in a later format it may name others, elsewhere.
         CorruptDocument: it does not say, or says what is no id.
     """
     try:
         fields = leading_fields(document, LINKS, _BULK) if isinstance(document, bytes) else document
+        # The platform writes it after the blocks; what it is not found in front of is the platform's.
+        schema = fields.get("schema_version", PLATFORM_SCHEMA)
+        expect_known("structures", schema, NEWEST_SCHEMA)
         return StructureLinks(
             optional_id(fields["previous_version"]),
             to_version_id(fields["original_version"]),
             tuple(map(to_version_id, fields.get("bases", ()))),
-            # The platform writes it after the blocks; what it is not found in front of is the platform's.
-            fields.get("schema_version", PLATFORM_SCHEMA),
+            schema,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise corrupt("structure", None, error) from error

@@ -14,12 +14,15 @@ from modulestore.errors import CorruptDocument, InvalidInput
 from modulestore.formats import v1, v2
 from modulestore.formats.blocks import StoredData, document_of
 from modulestore.formats.encoding import OPTIONS, fields_of
+from modulestore.formats.headers import document_id
 from modulestore.formats.layers import Stored
+from modulestore.formats.numbers import expect_known
 from modulestore.keys import BlockKey, VersionId
 from modulestore.model.deriving import DerivedData
 from modulestore.model.structure import Structure
 
 __all__ = [
+    "NEWEST_SCHEMA",
     "PLATFORM_SCHEMA",
     "Encoded",
     "Schema",
@@ -37,6 +40,9 @@ Schema: TypeAlias = Literal[1, 2]
 """Version of the stored form of structures: 1, the platform's documents; 2, our own."""
 
 PLATFORM_SCHEMA: Final = 1
+NEWEST_SCHEMA: Final = 2
+
+_KNOWN: Final = get_args(Schema)
 
 # Bytes of memory, measured on courses of the platform.
 _COLUMNS: Final = 200  # of a block in all columns
@@ -57,14 +63,16 @@ class Encoded(NamedTuple):
     structure: Structure
 
 
-def as_schema(value: object) -> Schema:
+def as_schema(value: object, place: str | None = None) -> Schema:
     """A version of the stored form.
 
     Raises:
-        CorruptDocument: this release does not know it.
+        UnknownFormat: it is a later one than this release knows.
+        CorruptDocument: it is none.
     """
-    if value not in get_args(Schema):
-        raise CorruptDocument(f"unknown format {value!r} of structures", hint="upgrade modulestore")
+    if value not in _KNOWN:
+        expect_known("structures", value, NEWEST_SCHEMA, place)
+        raise CorruptDocument(f"there is no format {value!r} of structures", place=place)
     return cast(Schema, value)
 
 
@@ -72,9 +80,11 @@ def schema_of(document: bytes) -> Schema:
     """In which format a structure is stored.
 
     Raises:
-        CorruptDocument: it is no BSON, or of a format that this release does not know.
+        UnknownFormat: in a later one than this release knows.
+        CorruptDocument: it is no BSON, or does not say.
     """
-    return as_schema(fields_of(document, {"schema_version"}).get("schema_version", PLATFORM_SCHEMA))
+    schema = fields_of(document, {"schema_version"}).get("schema_version", PLATFORM_SCHEMA)
+    return as_schema(schema, None if schema in _KNOWN else f"structure {document_id(document)}")
 
 
 def encode_structure(structure: Structure, schema: Schema) -> Encoded:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import bson
 from bson.errors import BSONError
 
+from modulestore.errors import UnknownFormat
 from modulestore.formats.columns import read_columns, write_columns
 from modulestore.formats.deltas import Patch, apply_patches, read_delta, write_delta
 from modulestore.formats.encoding import OPTIONS, fields_of
-from modulestore.formats.frames import Frame, open_frame, write_frame
+from modulestore.formats.frames import Frame, LaterFrame, open_frame, write_frame
 from modulestore.formats.headers import corrupt, header_fields, header_of
 from modulestore.formats.ids import to_object_id, to_version_id
 from modulestore.formats.layers import Layer, Stored, layers_to_take_in, needs_base
@@ -53,6 +54,7 @@ def frame_of(document: bytes) -> Frame:
     """The frame of a document, once it has been checked.
 
     Raises:
+        UnknownFormat: a later release wrote it.
         CorruptDocument: it is no BSON, not of this form, or damaged.
     """
     try:
@@ -111,6 +113,7 @@ def decode_structure(
             no delta can be stored on.
 
     Raises:
+        UnknownFormat: a later release wrote one of them.
         CorruptDocument: one of them is no BSON, not of this form, damaged, or not what this one builds on.
     """
     decoded: dict[str, Any] = {}
@@ -145,7 +148,11 @@ def _opened(document: dict[str, Any]) -> _Document:
     header = header_of(document)
     bases = tuple(map(to_version_id, document.get("bases", ())))
     body = document["body"]
-    return _Document(header, bases, open_frame(body, _seal(header, bases)), len(body))
+    try:
+        frame = open_frame(body, _seal(header, bases))
+    except LaterFrame as error:
+        raise UnknownFormat(str(error), place=f"structure {header.id}") from error
+    return _Document(header, bases, frame, len(body))
 
 
 def _document(header: StructureHeader, bases: Sequence[VersionId], body: bytes) -> bytes:

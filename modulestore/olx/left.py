@@ -29,6 +29,7 @@ from modulestore.olx.values import OTHERS, REFERENCES, native_value
 __all__ = ["LEFT", "Blocks", "Left"]
 
 LEFT: Final = "modulestore.json"
+_PARTS: Final = frozenset({"blocks", "outline"})
 
 
 class Blocks(Protocol):
@@ -45,11 +46,15 @@ class Left:
     """The file of one folder."""
 
     def __init__(self, tree: FileTree, problems: Problems, base: str = "") -> None:
-        """Read it; it says nothing if it is not there, or (reported) no JSON object."""
+        """Read it; it says nothing if it is not there, or (reported) no JSON object. Parts that a later
+        release has added are reported.
+        """
         said = read_json(tree, LEFT, problems, "left out")
         self._said: dict[str, Any] = said if isinstance(said, dict) else {}
         self._problems = problems
         self._place = base + LEFT
+        for part in sorted(self._said.keys() - _PARTS):
+            problems.add(self._place, f"this release does not know {clipped(part)}", "left out")
 
     def apply_fields(self, blocks: MutableMapping[BlockKey, PlainBlock]) -> None:
         """Set the fields of blocks."""

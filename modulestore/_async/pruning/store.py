@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from modulestore._async.preparing import FORMAT, prepare_write
+from modulestore._async.preparing import FORMAT, prepare_write, schema_in
 from modulestore._async.pruning.applying import Applier, Pace
 from modulestore._async.pruning.planning import EVERYTHING, Part, Planner
 from modulestore._async.pruning.survey import LISTED, Survey
@@ -175,12 +175,19 @@ class PruningStore(StoreBase):
             spool.close()
 
     async def _sql_roots(self, sql_heads: SqlHeads | None, no_sql_index: bool) -> list[Root] | None:
-        """The heads of a platform's SQL index as roots; None if there is no such index."""
+        """The heads of a platform's SQL index as roots; None if there is no such index.
+
+        Raises:
+            InvalidInput: it was not said whether there is one.
+            UnknownFormat: what a later release keeps here is not for this one to prune.
+        """
         if sql_heads is not None and no_sql_index:
             raise InvalidInput(
                 "there is a SQL index, or there is none", hint="give its heads, or --no-sql-index"
             )
-        is_ours = await self._backend.records.get(*FORMAT) is not None
+        record = await self._backend.records.get(*FORMAT)
+        schema_in(record)
+        is_ours = record is not None
         if sql_heads is None and not no_sql_index and not is_ours and not await self._backend.is_empty():
             raise InvalidInput(
                 "this database was written by an Open edX platform, which keeps heads in SQL too",

@@ -15,7 +15,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 from modulestore.errors import CommitUnknown, InvalidURL, ModuleStoreError, StoreNotFound
 from modulestore.storage.sqlite.errors import ended, mapped, sqlite_errors
 from modulestore.storage.sqlite.index import Trace, trace_of
-from modulestore.storage.sqlite.schema import connect, create_tables, has_tables, prepare
+from modulestore.storage.sqlite.schema import (
+    connect,
+    create_tables,
+    expect_known_schema,
+    has_tables,
+    prepare,
+)
 
 __all__ = ["MEMORY", "Database", "Transaction"]
 
@@ -252,6 +258,12 @@ class Transaction:
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._database.give_back(connection, keep=True)
+            raise
+        try:
+            # Another process may have brought the file to a later schema since this connection was made.
+            expect_known_schema(connection, self._database.path)
+        except BaseException:
+            self._undo(connection)
             raise
         return connection
 

@@ -21,10 +21,19 @@ import sqlite3
 import time
 from urllib.parse import quote
 
-from modulestore.errors import InvalidURL, StorageError
+from modulestore.errors import InvalidURL, UnknownFormat
 from modulestore.storage.sqlite.errors import error_kind
 
-__all__ = ["APPLICATION_ID", "SLICE", "USER_VERSION", "connect", "create_tables", "has_tables", "prepare"]
+__all__ = [
+    "APPLICATION_ID",
+    "SLICE",
+    "USER_VERSION",
+    "connect",
+    "create_tables",
+    "expect_known_schema",
+    "has_tables",
+    "prepare",
+]
 
 APPLICATION_ID = 0x4D6F6453  # "ModS"
 USER_VERSION = 1
@@ -111,19 +120,14 @@ def has_tables(connection: sqlite3.Connection, path: str) -> bool:
 
     Raises:
         InvalidURL: it is another program's.
-        StorageError: a later release of this library made it.
+        UnknownFormat: a later release of this library made it.
     """
     application, version, tables = connection.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
         " FROM pragma_application_id, pragma_user_version"
     ).fetchone()
     if application == APPLICATION_ID:
-        if version > USER_VERSION:
-            raise StorageError(
-                f"the file has schema {version}, and this release knows {USER_VERSION}",
-                place=path,
-                hint="upgrade modulestore",
-            )
+        _expect_known(version, path)
         return True
     if application or version or tables:
         raise InvalidURL(
@@ -132,6 +136,15 @@ def has_tables(connection: sqlite3.Connection, path: str) -> bool:
             hint="give the path of another file",
         )
     return False
+
+
+def expect_known_schema(connection: sqlite3.Connection, path: str) -> None:
+    """Make sure that a database with our tables has them as this release knows them.
+
+    Raises:
+        UnknownFormat: a later release of this library has changed them.
+    """
+    _expect_known(connection.execute("PRAGMA user_version").fetchone()[0], path)
 
 
 def prepare(connection: sqlite3.Connection, path: str, timeout: float) -> None:
@@ -154,6 +167,13 @@ def create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+
+
+def _expect_known(version: int, path: str) -> None:
+    if version > USER_VERSION:
+        raise UnknownFormat(
+            f"the file has schema {version}, and this release knows {USER_VERSION}", place=path
+        )
 
 
 def _use_log(connection: sqlite3.Connection, deadline: float) -> None:

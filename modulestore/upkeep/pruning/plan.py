@@ -48,6 +48,7 @@ __all__ = [
     "relink_line",
 ]
 
+_VERSION: Final = 1
 _DELETE: Final = b'{"delete": "'
 _DEFINITION: Final = b'{"definition": "'
 _AFTER: Final = b'"}\n'
@@ -149,7 +150,7 @@ def header_line(header: PlanHeader) -> bytes:
     """The first line."""
     return _line(
         {
-            "prune plan": 1,
+            "prune plan": _VERSION,
             "made_on": header.made_on.isoformat(),
             "policy": header.policy.as_json(),
             "course": header.course,
@@ -264,13 +265,13 @@ def reasons_in(lines: Iterable[bytes], version: VersionId, place: str) -> list[s
     """Why a plan keeps a structure; nothing if it goes.
 
     Raises:
-        InvalidInput: this is no plan.
+        InvalidInput: this is no plan, or of a later release.
         VersionNotFound: the plan does not have it.
     """
     name = str(version).encode()
     for number, raw in enumerate(lines, 1):
-        if number == 1 and not raw.startswith(b'{"prune plan"'):
-            raise _no_plan(place, 1, ValueError("its first line is another's"))
+        if number == 1:
+            _expect_known(raw, place)
         if name in raw and raw.startswith((b'{"keep"', _DELETE)):
             value = json.loads(raw)
             if value.get("keep", value.get("delete")) == str(version):
@@ -282,12 +283,21 @@ def reasons_in(lines: Iterable[bytes], version: VersionId, place: str) -> list[s
     )
 
 
+def _expect_known(raw: bytes, place: str) -> None:
+    try:
+        _header(json.loads(raw), place)
+    except (InvalidInput, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, InvalidInput) and error.place == place:
+            raise
+        raise _no_plan(place, 1, error) from error
+
+
 def _header(value: Mapping[str, Any], place: str) -> PlanHeader:
-    if value["prune plan"] != 1:
+    if value["prune plan"] != _VERSION:
         raise InvalidInput(
-            f"a plan of version {value['prune plan']}",
+            f"a plan of version {value['prune plan']}, and this release knows {_VERSION}",
             place=place,
-            hint="apply it with the release that made it",
+            hint="apply it with the release that made it, or make a new one: `prune plan`",
         )
     return PlanHeader(
         datetime.fromisoformat(value["made_on"]),
