@@ -66,6 +66,8 @@ from modulestore.upkeep.conversion import Conversion
 from modulestore.upkeep.draft_courses import DraftConversion
 from modulestore.upkeep.statistics import Statistics
 
+__version__ = "0.1.0.dev0"
+
 __all__ = [
     "AssetKey",
     "Assets",
@@ -125,6 +127,7 @@ __all__ = [
     "VersionId",
     "VersionInfo",
     "ViewBlock",
+    "__version__",
     "connect",
     "connect_async",
 ]

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
-
-from modulestore._async.motor import open_motor
 from modulestore._async.store import AsyncStore
+from modulestore.errors import ExtraMissing
+
+try:
+    from motor.motor_asyncio import AsyncIOMotorDatabase
+
+    from modulestore._async.motor import open_motor
+except ImportError as error:
+    raise ExtraMissing(
+        f"there is no way to a Motor database: {error}", hint="pip install 'modulestore[motor]'"
+    ) from error
 
 __all__ = ["connect_motor"]
 

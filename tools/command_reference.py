@@ -32,7 +32,7 @@ error is `{"error": {"type", "message", "place", "hint"}}` there.
 | 2 | wrong usage, or input that cannot be used |
 | 3 | not found |
 | 4 | conflict: somebody else was first |
-| 5 | storage unavailable or full |
+| 5 | storage unavailable or full, or written by a later release |
 | 6 | problems found (`check`, `import --strict`, what `upgrade` left or worked around) |
 """
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modulestore import __version__
 from modulestore.cli import (
     assets,
     bundling,
@@ -45,6 +46,12 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _settings(
     context: typer.Context,
@@ -67,6 +74,15 @@ def _settings(
             help="Where the bytes of new files go instead of into MongoDB, as s3://bucket/folder.",
         ),
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_show_version,
+            help="Say which release this is, and nothing else.",
+        ),
+    ] = False,
 ) -> None:
     context.obj.url = store
     context.obj.cache = cache or None

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from modulestore.errors import InvalidInput
+from modulestore.errors import ExtraMissing, InvalidInput
 from modulestore.upkeep.statistics import Day
 
 # What it has to say of its caches of fonts is of no use to who asked for a picture.
@@ -20,7 +20,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 except ImportError as error:
-    raise InvalidInput(
+    raise ExtraMissing(
         f"a picture cannot be drawn: {error}", hint="pip install 'modulestore[plot]'"
     ) from error
 

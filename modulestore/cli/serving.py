@@ -57,14 +57,10 @@ def serve(
     modulestore serve
     modulestore serve --host 0.0.0.0 --port 80 --cdn-age 3600
     """
-    try:
-        # Only now: it need not be installed by who does not serve.
-        from modulestore.origin import origin
-        from modulestore.origin.server import address_of, listen, log_to, run
-    except ImportError as error:
-        raise InvalidInput(
-            f"files cannot be served: {error}", hint="pip install 'modulestore[origin]'"
-        ) from error
+    # Only now: it need not be installed by who does not serve.
+    from modulestore.origin import origin
+    from modulestore.origin.server import address_of, listen, log_to, run
+
     settings: Settings = context.obj
     if accel_prefix is not None and redirect_seconds is not None:
         raise InvalidInput(

@@ -6,9 +6,15 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from opentelemetry.metrics import Meter
-
+from modulestore.errors import ExtraMissing
 from modulestore.observing.events import Event
+
+try:
+    from opentelemetry.metrics import Meter
+except ImportError as error:
+    raise ExtraMissing(
+        f"there are no metrics: {error}", hint="pip install 'modulestore[opentelemetry]'"
+    ) from error
 
 __all__ = ["OpenTelemetryObserver"]
 

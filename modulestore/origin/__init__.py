@@ -14,7 +14,12 @@ What is decided about a request is in modules of plain functions: `urls`, `condi
 `content_types`, `answers`.
 """
 
-from modulestore.origin.application import HEALTH_PATH, Authorise, origin
+from modulestore.errors import ExtraMissing
+
+try:
+    from modulestore.origin.application import HEALTH_PATH, Authorise, origin
+except ImportError as error:
+    raise ExtraMissing(f"there is no origin: {error}", hint="pip install 'modulestore[origin]'") from error
 from modulestore.origin.signed import is_signed, sign
 from modulestore.origin.sources import ObjectSource, Source
 from modulestore.origin.urls import AssetPath, asset_path, parse_asset_path

@@ -16,12 +16,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
-from starlette.types import ASGIApp
-from uvicorn import Config, Server
-from uvicorn.loops.auto import auto_loop_factory
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from modulestore.errors import ExtraMissing, InvalidInput, ModuleStoreError
 
-from modulestore.errors import InvalidInput, ModuleStoreError
+try:
+    from starlette.types import ASGIApp
+    from uvicorn import Config, Server
+    from uvicorn.loops.auto import auto_loop_factory
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+except ImportError as error:
+    raise ExtraMissing(
+        f"files cannot be served: {error}", hint="pip install 'modulestore[origin]'"
+    ) from error
 
 __all__ = ["Serve", "address_of", "listen", "log_to", "run"]
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from modulestore.errors import InvalidInput, InvalidURL, StorageError, StorageFull, StorageUnavailable
+from modulestore.errors import ExtraMissing, InvalidURL, StorageError, StorageFull, StorageUnavailable
 from modulestore.storage.content import Content
 from modulestore.storage.urls import shown_url
 
@@ -21,7 +21,7 @@ try:
     from fsspec.core import url_to_fs
     from fsspec.implementations.local import LocalFileSystem
 except ImportError as error:
-    raise InvalidInput(
+    raise ExtraMissing(
         f"there is no way to an object storage: {error}", hint="pip install 'modulestore[s3]'"
     ) from error
 

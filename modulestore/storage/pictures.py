@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 from typing import BinaryIO, Final
 
-from modulestore.errors import InvalidInput
+from modulestore.errors import ExtraMissing, InvalidInput
 from modulestore.model.thumbnails import Thumbnail
 
 try:
     from PIL import ExifTags, Image, ImageOps
 except ImportError as error:
-    raise InvalidInput(
+    raise ExtraMissing(
         f"thumbnails cannot be made: {error}", hint="pip install 'modulestore[thumbnails]'"
     ) from error
 
