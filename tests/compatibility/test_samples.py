@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 import modulestore
 from modulestore.keys import VersionId
-from modulestore.storage.cache_frames import Opened, open_many, secret_of
+from modulestore.storage.cache_frames import Opened, item_key, open_many, secret_of
 from modulestore.upkeep.pruning.plan import reasons_in
 from tests.compatibility.samples import COURSE, FOLDERS, command, described, lacks, unpacked
 
@@ -114,13 +114,15 @@ def test_a_plan(folder: Path, tmp_path: Path) -> None:
 
 
 def test_items_of_a_cache(folder: Path) -> None:
+    """They are read, or not found, if the number in their keys has changed since; never rejected."""
     for name, kept in expected(folder, "cache.json").items():
         items = {key: base64.b64decode(item) for key, item in kept["items"].items()}
         secret = secret_of(kept["secret"]) if kept["secret"] else b""
         wanted = name.split()[0]
         found = open_many([wanted], partial(_those, items), secret)
-        assert found == Opened({wanted: base64.b64decode(kept["value"])}, 0)
+        there = {wanted: base64.b64decode(kept["value"])} if item_key(wanted) in items else {}
+        assert found == Opened(there, 0)
 
 
 def _those(items: Mapping[str, bytes], keys: Collection[str]) -> dict[str, bytes]:
-    return {key: items[key] for key in keys}
+    return {key: items[key] for key in keys if key in items}
