@@ -68,10 +68,10 @@ class Environment:
 
     def install(self, config: pytest.Config, *what: str) -> None:
         """Install packages with what they need; the test is skipped if there is no package index."""
-        installed = _pip("--python", str(self.python), "install", "-q", "--no-compile", *what)
+        installed = _pip("--python", str(self.python), "install", "--no-compile", *what)
         if installed.returncode and not _has_index(self.place):
             missing(config, "package index", f"not tested: installing {' '.join(what)}")
-        assert installed.returncode == 0, installed.stderr
+        assert installed.returncode == 0, installed.stdout[-3000:] + installed.stderr
 
 
 def clean_variables() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The lower bounds in ``pyproject.toml`` are true: what is near each package runs on the oldest allowed.
 
-Only with ``make stress``: it installs some forty packages.
+Only with ``make stress``: it installs some seventy packages, and takes minutes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ pytestmark = [
 
 BOUND = re.compile(r"([A-Za-z0-9-]+)>=([\d.]+)")
 
+# What old packages say of new ones, and what they leave open, is no fault of ours.
+QUIET = ("DeprecationWarning", "ResourceWarning", "pytest.PytestUnraisableExceptionWarning")
+
 # What runs on them: the tests nearest to each of the packages, and whole commands.
-NEAR = [
+NEAR = (
     "tests/formats",
     "tests/olx",
-    "tests/keys/test_keys.py",
     "tests/cache",
     "tests/storage",
     "tests/observing",
@@ -41,15 +43,12 @@ NEAR = [
     "tests/cli/test_stats.py",
     "tests/cli/test_assets.py",
     "tests/origin/test_answers.py",
-    "tests/origin/test_conformance.py",
     "tests/origin/test_serve.py",
-    "tests/backends/test_sqlite_file.py",
     "tests/backends/test_mongo_documents.py",
-    "tests/backends/test_mongo_faults.py",
-    "tests/backends/test_content_files.py",
+    "tests/backends/test_content_objects.py",
     "tests/_async/test_motor.py",
     "tests/_sync/test_store.py",
-]
+)
 
 
 def lowest() -> dict[str, str]:
@@ -71,8 +70,9 @@ def test_what_is_near_runs_on_the_lowest_versions(
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in lowest().items()))
     groups = [f"--group={ROOT}/pyproject.toml:{name}" for name in ("test", "server")]
     environment.install(pytestconfig, "-c", str(constraints), f"{wheel}[{','.join(EXTRAS)}]", *groups)
+    quiet = [f"-Wignore::{warning}" for warning in QUIET]
     finished = subprocess.run(
-        [environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *NEAR],
+        [environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, *NEAR],
         cwd=ROOT,
         capture_output=True,
         text=True,
