@@ -140,6 +140,8 @@ def test_a_database_that_a_later_release_has_converted(url: str, tmp_path: Path)
     """A process that has it open learns so before it writes; what it can read it still reads."""
     policy, plan = Policy(Retention(1), min_age=timedelta(0)), tmp_path / "plan"
     with modulestore.connect(url) as store:
+        with store.edit(COURSE, author="ana") as edit:
+            edit.update(("html", "columns"), display_name="In time")
         old = tmp_path / "old-plan"
         store.plan_pruning(policy, old)
         with closing(open_sqlite(tmp_path / "store.db")) as backend:
@@ -149,13 +151,15 @@ def test_a_database_that_a_later_release_has_converted(url: str, tmp_path: Path)
         before = everything(tmp_path / "store.db")
         assert store.open(COURSE, branch="draft").blocks("html")
 
-        def edit() -> None:
+        def change() -> None:
             with store.edit(COURSE, author="ana") as edit:
                 edit.update(("html", "columns"), display_name="Too late")
 
         calls: list[Callable[[], object]] = [
-            edit,
+            change,
             lambda: store.publish(COURSE),
+            lambda: store.assets.put(COURSE, "late.txt", b"late"),
+            lambda: store.create_course("course-v1:Example+Late+2026"),
             lambda: store.plan_pruning(policy, plan),
             lambda: store.apply_pruning(old),
             store.check,
