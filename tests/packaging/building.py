@@ -70,7 +70,8 @@ class Environment:
         """Install packages with what they need; the test is skipped if there is no package index."""
         installed = _pip("--python", str(self.python), "install", "--no-compile", *what)
         if installed.returncode and not _has_index(self.place):
-            missing(config, "package index", f"not tested: installing {' '.join(what)}")
+            names = " ".join(Path(one).name for one in what)
+            missing(config, "package index", f"not tested: installing {names}")
         assert installed.returncode == 0, installed.stdout[-3000:] + installed.stderr
 
 
