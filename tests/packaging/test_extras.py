@@ -1,25 +1,14 @@
-"""Every extra, installed from the package index, does its work. Only with ``make stress``."""
+"""Every extra, installed from the package index, does its work."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import pytest
-
 from tests.packaging.building import KEY, Environment, clean_variables, picture
-
-pytestmark = [
-    pytest.mark.stress,
-    pytest.mark.skipif(
-        "MODULESTORE_STRESS_SECONDS" not in os.environ,
-        reason="only with `make stress`: not tested are extras as they are installed from the package index",
-    ),
-]
 
 
 def test_each_extra_does_its_work(full: Environment, folder: Path, mongodb_url: str) -> None:
