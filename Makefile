@@ -13,7 +13,7 @@ help:
 	@echo "make test      all tests, servers included (they are installed, started and stopped by the tests)"
 	@echo "make check     the fast checks: format, lint, types, import rules, generated files"
 	@echo "make format    format the code, generate the synchronous twins and the command's reference"
-	@echo "make stress    the long concurrency runs"
+	@echo "make stress    the long concurrency runs, and the lowest versions of dependencies"
 	@echo "make bench     the benchmarks"
 	@echo "make docs      the documentation as a site, in site/"
 	@echo "make clean     remove the virtual environment and what was built"
