@@ -45,7 +45,7 @@ PAGES = [
 ]
 PLATFORM = "mongodb://localhost:27017/edxapp"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PLAIN = re.compile(r"modulestore [^|&;<>$`*?~]*")
+PLAIN = re.compile(r"modulestore [^|&;<>$`*~]*")
 ASSIGNMENT = re.compile(r"([A-Z]+)=")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
