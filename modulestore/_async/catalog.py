@@ -36,6 +36,13 @@ EXPIRING = "expiring"  # what such a record has once pruning has begun to take a
 class CatalogStore(StoreBase):
     """The part of the store that knows of courses as wholes."""
 
+    async def course_keys(self) -> list[ContextKey]:
+        """Keys of courses and libraries, sorted by org, course, run.
+
+        Cost: the index.
+        """
+        return [entry.key for entry in await self._backend.index.list()]
+
     async def courses(
         self, *, org: str | None = None, title: str | None = None, wiki_slug: str | None = None
     ) -> list[CourseSummary]:

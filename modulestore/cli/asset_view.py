@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from modulestore import CourseFile, FileVersion
-from modulestore.cli.output import columns, counted, print_json, since
+from modulestore.cli.output import counted, print_json, since
+from modulestore.cli.tables import Column, print_table
 from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["digests_of", "print_files", "print_versions", "report_files", "shown_file"]
@@ -49,8 +50,15 @@ def print_files(files: Iterable[CourseFile], json: bool) -> None:
         )
         for file in found
     ]
-    for line in columns([("NAME", "SIZE", "TYPE", "", "UPLOADED", "SHOWN AS"), *rows]):
-        print(line)
+    columns = (
+        Column("NAME", is_key=True),
+        Column("SIZE"),
+        Column("TYPE", least=8),
+        Column(),
+        Column("UPLOADED"),
+        Column("SHOWN AS", least=8),
+    )
+    print_table(columns, rows)
     print(f"{counted(len(found), 'file')}, {shown_bytes(sum(file.length for file in found))}")
 
 
@@ -76,8 +84,8 @@ def print_versions(versions: Sequence[FileVersion], end: str, json: bool) -> Non
     if not rows:
         print("no files")
         return
-    for line in columns([("NAME", "SIZE", "DIGEST", "UPLOADED", "UNTIL"), *rows]):
-        print(line.rstrip())
+    titles = ("SIZE", "DIGEST", "UPLOADED", "UNTIL")
+    print_table([Column("NAME", is_key=True), *map(Column, titles)], rows)
 
 
 def report_files(what: str, files: Sequence[CourseFile], json: bool) -> None:

@@ -10,6 +10,8 @@ import typer
 
 from modulestore import AssetKey, Assets, CourseFile, FileVersion, Thumbnail, Upload
 from modulestore.cli.asset_view import digests_of, print_files, print_versions, report_files, shown_file
+from modulestore.cli.commands import Commands
+from modulestore.cli.completing import course_keys
 from modulestore.cli.output import print_json, progress_bar
 from modulestore.cli.settings import Json, Key, open_store
 from modulestore.errors import AssetNotFound, InvalidInput
@@ -19,15 +21,18 @@ from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["assets"]
 
-assets = typer.Typer(
-    help="The files of a course or library: pictures, documents, subtitles.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+assets = Commands(
+    help="""The files of a course or library: pictures, documents, subtitles.
+
+    Examples:
+        modulestore assets list course-v1:Example+MS101+2026
+        modulestore assets add course-v1:Example+MS101+2026 pictures/*.png --thumbnail
+    """
 )
 
 _PIECE = 1 << 20
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a file, as `list` has it.")]
-_Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of files, as `list` has them.")]
+_Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of files, as `list` has them.")]
 
 
 @assets.command("list")
@@ -49,9 +54,9 @@ def list_(
 ) -> None:
     """List the files of a course.
 
-    \b
-    modulestore assets list course-v1:Example+MS101+2026
-    modulestore assets list course-v1:Example+MS101+2026 --content-type image/ --sort length --descending
+    Examples:
+        modulestore assets list course-v1:Example+MS101+2026
+        modulestore assets list course-v1:Example+MS101+2026 --content-type image/ --sort length --descending
     """
     with open_store(context, must_exist=True) as store:
         files = store.assets.list(
@@ -69,7 +74,7 @@ def list_(
 def add(
     context: typer.Context,
     key: Key,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files to store.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files to store.")],
     name: Annotated[
         str | None, typer.Option(help="What the file is called; without it as the file on disk.")
     ] = None,
@@ -91,14 +96,16 @@ def add(
 ) -> None:
     """Store files in a course. One of the same name is replaced: `assets history` lists what was.
 
-    \b
-    modulestore assets add course-v1:Example+MS101+2026 pictures/*.png --thumbnail
-    modulestore assets add course-v1:Example+MS101+2026 draft-7.pdf --name syllabus.pdf --locked
+    Examples:
+        modulestore assets add course-v1:Example+MS101+2026 pictures/*.png --thumbnail
+        modulestore assets add course-v1:Example+MS101+2026 draft-7.pdf --name syllabus.pdf --locked
     """
     if len(paths) > 1 and not (name is None and display_name is None):
         raise InvalidInput(
             "only one file can have this name", hint="give one PATH with --name, --display-name"
         )
+    if folders := [path for path in paths if path.is_dir()]:
+        raise InvalidInput("this is a folder, not a file", place=str(folders[0]), hint="name the files in it")
     uploads: list[Upload] = []
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
         for number, path in enumerate(paths):
@@ -135,8 +142,8 @@ def get(
 ) -> None:
     """Write the bytes of a file to one on disk.
 
-    \b
-    modulestore assets get course-v1:Example+MS101+2026 tides.png -o /tmp/tides.png
+    Examples:
+        modulestore assets get course-v1:Example+MS101+2026 tide-curve.svg -o curve.svg
     """
     asset = _asset(key, name)
     dest = Path(asset.name) if out is None else out
@@ -153,8 +160,8 @@ def get(
 def lock(context: typer.Context, key: Key, names: _Names, json: Json = False) -> None:
     """Let only enrolled learners and staff have files.
 
-    \b
-    modulestore assets lock course-v1:Example+MS101+2026 solutions.pdf
+    Examples:
+        modulestore assets lock course-v1:Example+MS101+2026 example-haven-september.csv
     """
     with open_store(context, must_exist=True) as store:
         report_files("locked", [store.assets.lock(_asset(key, name)) for name in names], json)
@@ -164,8 +171,8 @@ def lock(context: typer.Context, key: Key, names: _Names, json: Json = False) ->
 def unlock(context: typer.Context, key: Key, names: _Names, json: Json = False) -> None:
     """Let everybody have files.
 
-    \b
-    modulestore assets unlock course-v1:Example+MS101+2026 solutions.pdf
+    Examples:
+        modulestore assets unlock course-v1:Example+MS101+2026 example-haven-september.csv
     """
     with open_store(context, must_exist=True) as store:
         report_files("unlocked", [store.assets.unlock(_asset(key, name)) for name in names], json)
@@ -183,8 +190,8 @@ def rename(
 ) -> None:
     """Give a file another display name. Its own name, which links go by, stays.
 
-    \b
-    modulestore assets rename course-v1:Example+MS101+2026 solutions.pdf "Solutions, week 1"
+    Examples:
+        modulestore assets rename course-v1:Example+MS101+2026 example-haven-september.csv "Tides"
     """
     with open_store(context, must_exist=True) as store:
         file = store.assets.rename(_asset(key, name), display_name)
@@ -198,8 +205,8 @@ def rename(
 def delete(context: typer.Context, key: Key, names: _Names, json: Json = False) -> None:
     """Put files into the trash. `assets restore` takes them out, until they are pruned.
 
-    \b
-    modulestore assets delete course-v1:Example+MS101+2026 old.pdf older.pdf
+    Examples:
+        modulestore assets delete course-v1:Example+MS101+2026 harbour-de.srt spring-tide-en.srt
     """
     with open_store(context, must_exist=True) as store:
         report_files("deleted", [store.assets.delete(_asset(key, name)) for name in names], json)
@@ -209,8 +216,8 @@ def delete(context: typer.Context, key: Key, names: _Names, json: Json = False) 
 def trash(context: typer.Context, key: Key, json: Json = False) -> None:
     """List files that were deleted and can be restored.
 
-    \b
-    modulestore assets trash course-v1:Example+MS101+2026
+    Examples:
+        modulestore assets trash course-v1:Example+MS101+2026
     """
     with open_store(context, must_exist=True) as store:
         versions = store.assets.trash(key)
@@ -230,9 +237,9 @@ def restore(
 ) -> None:
     """Take a file out of the trash, or let it be again what it was.
 
-    \b
-    modulestore assets restore course-v1:Example+MS101+2026 old.pdf
-    modulestore assets restore course-v1:Example+MS101+2026 syllabus.pdf --digest 9f86d081
+    Examples:
+        modulestore assets restore course-v1:Example+MS101+2026 harbour-de.srt
+        modulestore assets restore course-v1:Example+MS101+2026 syllabus.pdf --digest 9f86d081
     """
     asset = _asset(key, name)
     with open_store(context, must_exist=True) as store:
@@ -247,8 +254,8 @@ def history(context: typer.Context, key: Key, name: _Name, json: Json = False) -
 
     A database with a platform's files remembers the last only.
 
-    \b
-    modulestore assets history course-v1:Example+MS101+2026 syllabus.pdf
+    Examples:
+        modulestore assets history course-v1:Example+MS101+2026 syllabus.pdf
     """
     with open_store(context, must_exist=True) as store:
         versions = store.assets.history(_asset(key, name))
@@ -258,17 +265,25 @@ def history(context: typer.Context, key: Key, name: _Name, json: Json = False) -
 @assets.command("copy")
 def copy(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Key of the course that has them.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Key of the course that gets them.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="Key of the course that has them.", autocompletion=course_keys),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help="Key of the course that gets them.", autocompletion=course_keys
+        ),
+    ],
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Names of files; without any, all.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Names of files; without any, all.")
     ] = None,
     json: Json = False,
 ) -> None:
     """Let another course have files too. No bytes leave the database.
 
-    \b
-    modulestore assets copy course-v1:Example+MS101+2026 course-v1:Example+MS102+2026 tides.png
+    Examples:
+        modulestore assets copy course-v1:Example+MS101+2026 course-v1:Example+MS102+2027 tide-curve.svg
     """
     with open_store(context, must_exist=True) as store:
         wanted = [asset_name(name) for name in names] if names else None
@@ -281,8 +296,8 @@ def unused(context: typer.Context, key: Key, json: Json = False) -> None:
     """List the files that nothing speaks of: neither the draft nor the published course, nor a file that one
     of them uses. What may be used is not listed.
 
-    \b
-    modulestore assets unused course-v1:Example+MS101+2026
+    Examples:
+        modulestore assets unused course-v1:Example+MS101+2026
     """
     with open_store(context, must_exist=True) as store:
         files = [file for file in store.assets.unused(key) if file.key.type == "asset"]

@@ -29,8 +29,8 @@ def bundle(
     """Write everything that a course consists of to one file: its versions, content and files, tags, messages
     and kept conflicts. `modulestore import FILE` puts it back, into any store, with all ids.
 
-    \b
-    modulestore bundle course-v1:Example+MS101+2026 ms101.bundle --history
+    Examples:
+        modulestore bundle course-v1:Example+MS101+2026 ms101.bundle --history
     """
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
         report = store.bundle(key, file, history=history, deleted=deleted, force=force, progress=progress)

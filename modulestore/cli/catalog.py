@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from modulestore.cli.completing import course_keys
 from modulestore.cli.output import print_json
 from modulestore.cli.settings import Author, Json, Key, as_author, open_store
 from modulestore.keys import LibraryKey, as_course_key
@@ -22,8 +23,8 @@ def create(
 ) -> None:
     """Make an empty course or library, whichever the key names.
 
-    \b
-    modulestore create course-v1:Example+MS102+2027 --title "Tides, continued"
+    Examples:
+        modulestore create course-v1:Example+MS102+2027 --title "Tides, continued"
     """
     wanted = as_course_key(key)
     with open_store(context) as store:
@@ -39,7 +40,10 @@ def create(
 
 def rerun(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Key of the course that is there.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="Key of the course that is there.", autocompletion=course_keys),
+    ],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Key of the new run.")],
     author: Author = "-1",
     json: Json = False,
@@ -48,8 +52,8 @@ def rerun(
 
     Both share what they have in common: nothing is copied but entries of files.
 
-    \b
-    modulestore rerun course-v1:Example+MS101+2026 course-v1:Example+MS101+2027
+    Examples:
+        modulestore rerun course-v1:Example+MS101+2026 course-v1:Example+MS101+2027
     """
     with open_store(context, must_exist=True) as store:
         entry = store.rerun(source, target, author=as_author(author))
@@ -62,8 +66,8 @@ def rerun(
 def delete(context: typer.Context, key: Key, author: Author = "-1", json: Json = False) -> None:
     """Take a course or library out of the store. `undelete` puts it back, until it is pruned.
 
-    \b
-    modulestore delete course-v1:Example+MS101+2026
+    Examples:
+        modulestore delete course-v1:Example+MS101+2026
     """
     with open_store(context, must_exist=True) as store:
         entry = store.delete(key, author=as_author(author))
@@ -76,8 +80,8 @@ def delete(context: typer.Context, key: Key, author: Author = "-1", json: Json =
 def undelete(context: typer.Context, key: Key, author: Author = "-1", json: Json = False) -> None:
     """Put back the course or library of this key that was deleted last.
 
-    \b
-    modulestore undelete course-v1:Example+MS101+2026
+    Examples:
+        modulestore undelete course-v1:Example+MS101+2026
     """
     with open_store(context, must_exist=True) as store:
         entry = store.undelete(key, author=as_author(author))

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from modulestore.cli.completing import course_keys
 from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Author, Json, as_author, open_store
+from modulestore.cli.terminal import print_lines
 from modulestore.errors import InvalidInput
 from modulestore.upkeep.checking import Made, Problem
 
@@ -22,7 +24,10 @@ _PROBLEMS = 6
 
 def check(
     context: typer.Context,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="Only this course or library.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="KEY", help="Only this course or library.", autocompletion=course_keys),
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Look at every version whole, and at all bytes of files: takes long."),
@@ -48,10 +53,10 @@ def check(
 
     Exit code 6 if there are errors or warnings, with --repair if some are left; 0 if there are notes at most.
 
-    \b
-    modulestore check
-    modulestore check course-v1:Example+MS101+2026 --deep
-    modulestore check --repair --dry-run
+    Examples:
+        modulestore check
+        modulestore check course-v1:Example+MS101+2026 --deep
+        modulestore check --repair --dry-run
     """
     if repair:
         if deep or heads is not None:
@@ -110,8 +115,8 @@ def _mend(problem: Problem, command: str) -> str | None:
 
 
 def _print_mended(mended: Iterable[Problem], made: Iterable[Made], dry_run: bool) -> None:
-    for problem in mended:
-        print(f"{'would mend' if dry_run else 'mended'}: {problem.place}: {problem.message}")
+    done = "would mend" if dry_run else "mended"
+    print_lines(f"{done}: {problem.place}: {problem.message}" for problem in mended)
     for new in made:
         print(f"{new.course} {new.branch} is now at {new.version}")
 
@@ -125,12 +130,11 @@ def _print_problems(problems: Iterable[Problem], command: str) -> None:
         for problem in found:
             mends.setdefault(_mend(problem, command), []).append(problem)
         for mend, alike in mends.items():
-            for problem in alike:
-                print(f"  {problem.place}: {problem.message}")
+            print_lines(f"  {problem.place}: {problem.message}" for problem in alike)
             if mend is not None:
                 print(f"    → {mend}")
 
 
 def _print_counts(checked: Mapping[str, int]) -> None:
     counts = (counted(count, what.replace("_", " ").removesuffix("s")) for what, count in checked.items())
-    print("looked at " + ", ".join(counts))
+    print_lines(["looked at " + ", ".join(counts)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modulestore.cli.output import clipped
+from modulestore.cli.output import as_json_text
+from modulestore.cli.terminal import cut
 from modulestore.model.conflict import KeptConflict
 from modulestore.model.merging import ConflictItem
 
@@ -18,18 +19,19 @@ def conflict_json(conflict: KeptConflict) -> dict[str, Any]:
     return {**conflict.as_json(), "on": conflict.on}
 
 
-def conflict_lines(conflict: KeptConflict, command: str) -> list[str]:
+def conflict_lines(conflict: KeptConflict, command: str, room: int | None) -> list[str]:
     """What is to decide, with the commands that decide it.
 
     Args:
         command: how a command on the same store begins.
+        room: cells that a value may take with what stands before it; None: as many as it has.
     """
     lines = [
         f"  conflict {conflict.id}: {conflict.author!r} edited version {conflict.base},",
         f"  and the head is {conflict.theirs} by {conflict.their_author!r} now",
     ]
     for item in conflict.items:
-        lines += _item_lines(conflict, item)
+        lines += _item_lines(conflict, item, room)
     resolve = f"{command} conflicts resolve {conflict.id}"
     each = " ".join(f"--ours {item.id}" for item in conflict.items)
     return [
@@ -41,10 +43,10 @@ def conflict_lines(conflict: KeptConflict, command: str) -> list[str]:
     ]
 
 
-def _item_lines(conflict: KeptConflict, item: ConflictItem) -> list[str]:
+def _item_lines(conflict: KeptConflict, item: ConflictItem, room: int | None) -> list[str]:
     what = f", {item.field}" if item.field else ""
     lines = [f"  item {item.id} ({item.kind.value}): {conflict.key.usage(*item.key)}{what}"]
     for side in _SIDES:
-        value = "nothing" if side in item.absent else clipped(getattr(item, side))
-        lines.append(f"    {side + ':':8}{value}")
+        value = "nothing" if side in item.absent else as_json_text(getattr(item, side))
+        lines.append(cut(f"    {side + ':':8}{value}", room))
     return lines

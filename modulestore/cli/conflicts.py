@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from modulestore import Store
+from modulestore.cli.completing import course_keys
 from modulestore.cli.conflict_view import conflict_json, conflict_lines
 from modulestore.cli.output import counted, print_json, since
 from modulestore.cli.settings import Json, Settings, open_store
+from modulestore.cli.tables import Column, print_table
+from modulestore.cli.terminal import print_lines, room_on
 from modulestore.errors import InvalidInput
 from modulestore.keys import LibraryKey
 from modulestore.model.branches import DRAFT, LIBRARY
@@ -20,10 +24,20 @@ __all__ = ["conflicts"]
 def conflicts(
     context: typer.Context,
     what: Annotated[
-        str, typer.Argument(metavar="ACTION", help="list, show or resolve; list may be left out.")
+        str,
+        typer.Argument(
+            metavar="ACTION",
+            help="list, show or resolve; list may be left out.",
+            autocompletion=lambda: [*_ACTIONS],
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="KEY|ID", help="list: a course or library; else a conflict.")
+        str | None,
+        typer.Argument(
+            metavar="KEY|ID",
+            help="list: a course or library; else a conflict.",
+            autocompletion=course_keys,
+        ),
     ] = None,
     ours: Annotated[
         list[str] | None, typer.Option(metavar="ITEM", help="resolve: what the kept edit says is taken.")
@@ -42,12 +56,12 @@ def conflicts(
     An edit that cannot be merged is kept under an id until it is decided, in any process. Deciding merges it
     again with what the course is then; if that raises new questions, they take the place of the old ones.
 
-    \b
-    modulestore conflicts list course-v1:Example+MS101+2026
-    modulestore conflicts show 665f1c0e9d3b2a0012345678
-    modulestore conflicts resolve 665f1c0e9d3b2a0012345678 --ours 1f2e3d4c5b6a --theirs 6a5b4c3d2e1f
+    Examples:
+        modulestore conflicts list course-v1:Example+MS101+2026
+        modulestore conflicts show 665f1c0e9d3b2a0012345678
+        modulestore conflicts resolve 665f1c0e9d3b2a0012345678 --ours 1f2e3d4c5b6a --theirs 6a5b4c3d2e1f
     """
-    if name is None and what not in ("list", "show", "resolve"):
+    if name is None and what not in _ACTIONS:
         what, name = "list", what
     if name is None:
         raise InvalidInput(f"conflicts {what} needs {'a KEY' if what == 'list' else 'an ID'}", hint=_HINT)
@@ -69,6 +83,7 @@ def conflicts(
                 raise InvalidInput(f"{what!r} is none of list, show, resolve", hint=_HINT)
 
 
+_ACTIONS = ("list", "show", "resolve")
 _HINT = "`modulestore conflicts --help` shows how it is used"
 
 
@@ -77,12 +92,21 @@ def _list(store: Store, key: str, json: bool) -> None:
     if json:
         print_json([conflict_json(conflict) for conflict in found])
         return
-    for conflict in found:
-        said = f"  {conflict.message}" if conflict.message else ""
-        items = counted(len(conflict.items), "item")
-        print(f"{conflict.id}  {since(conflict.on)}  {conflict.author}  {items}{said}")
     if not found:
         print("nothing to decide")
+        return
+    rows = [
+        (
+            str(conflict.id),
+            since(conflict.on),
+            str(conflict.author),
+            counted(len(conflict.items), "item"),
+            conflict.message or "",
+        )
+        for conflict in found
+    ]
+    columns = Column(style="yellow", is_key=True), Column(), Column(least=8), Column(), Column(least=12)
+    print_table(columns, rows)
 
 
 def _show(store: Store, conflict_id: str, command: str, json: bool) -> None:
@@ -91,7 +115,7 @@ def _show(store: Store, conflict_id: str, command: str, json: bool) -> None:
         print_json(conflict_json(conflict))
         return
     print(conflict.key)
-    print(*conflict_lines(conflict, command), sep="\n")
+    print_lines(conflict_lines(conflict, command, room_on(sys.stdout)))
 
 
 def _resolve(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modulestore.cli.output import clipped
+from modulestore.cli.output import as_json_text
+from modulestore.cli.terminal import cut
 from modulestore.keys import ContextKey
 from modulestore.model.diff import Diff
 
@@ -35,8 +36,12 @@ def diff_json(course: ContextKey, found: Diff) -> dict[str, Any]:
     }
 
 
-def diff_lines(course: ContextKey, found: Diff) -> list[str]:
-    """A difference for people."""
+def diff_lines(course: ContextKey, found: Diff, room: int | None) -> list[str]:
+    """A difference for people.
+
+    Args:
+        room: cells that a value may take with what stands before it; None: as many as it has.
+    """
 
     def names(blocks: tuple[Any, ...]) -> str:
         return ", ".join("/".join(block) for block in blocks) or "nothing"
@@ -51,9 +56,9 @@ def diff_lines(course: ContextKey, found: Diff) -> list[str]:
     for change in found.changed:
         values = change.as_json()
         before, after = (
-            "nothing" if end in values["unset"] else clipped(values[end]) for end in ("from", "to")
+            "nothing" if end in values["unset"] else as_json_text(values[end]) for end in ("from", "to")
         )
         lines.append(f"changed    {course.usage(*change.key)} {change.field}")
-        lines += [f"             from {before}", f"             to   {after}"]
+        lines += [cut(f"             from {before}", room), cut(f"             to   {after}", room)]
     lines += [f"file       {asset.filename}" for asset in found.assets]
     return lines

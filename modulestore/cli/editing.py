@@ -9,6 +9,7 @@ import typer
 
 from modulestore import UsageKey, VersionId
 from modulestore._sync.editing import EditSession
+from modulestore.cli.completing import block_keys, known_types
 from modulestore.cli.ordered import Given, in_order
 from modulestore.cli.output import counted, print_json
 from modulestore.cli.settings import (
@@ -32,22 +33,42 @@ def edit(
     key: Key,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="USAGE_KEY FIELD=JSON", help="Set a field; content fields too."),
+        typer.Option(
+            "--set",
+            metavar="USAGE_KEY FIELD=JSON",
+            help="Set a field; content fields too.",
+            autocompletion=block_keys,
+        ),
     ] = None,
     unset: Annotated[
         list[str] | None,
-        typer.Option(metavar="USAGE_KEY FIELD", help="Let a field be inherited, or its default, again."),
+        typer.Option(
+            metavar="USAGE_KEY FIELD",
+            help="Let a field be inherited, or its default, again.",
+            autocompletion=block_keys,
+        ),
     ] = None,
     add: Annotated[
         list[str] | None,
-        typer.Option(metavar="TYPE PARENT TITLE", help="Add a block, last in its parent."),
+        typer.Option(
+            metavar="TYPE PARENT TITLE",
+            help="Add a block, last in its parent.",
+            autocompletion=known_types,
+        ),
     ] = None,
     move: Annotated[
         list[str] | None,
-        typer.Option(metavar="USAGE_KEY PARENT INDEX", help="Move a block; the first place is 0."),
+        typer.Option(
+            metavar="USAGE_KEY PARENT INDEX",
+            help="Move a block; the first place is 0.",
+            autocompletion=block_keys,
+        ),
     ] = None,
     delete: Annotated[
-        list[str] | None, typer.Option(metavar="USAGE_KEY", help="Delete a block with what is below it.")
+        list[str] | None,
+        typer.Option(
+            metavar="USAGE_KEY", help="Delete a block with what is below it.", autocompletion=block_keys
+        ),
     ] = None,
     base: Annotated[
         str | None,
@@ -69,10 +90,10 @@ def edit(
     Options that say what to do can be repeated. What others committed since --base is merged. A block that
     this command adds is called @1, @2 … in what follows.
 
-    \b
-    modulestore edit course-v1:Example+MS101+2026 -m "Week 1" \\
-      --add vertical block-v1:Example+MS101+2026+type@sequential+block@two-bulges "Week 1" \\
-      --add html @1 "Welcome" --set @2 'data="<p>Hello</p>"'
+    Examples:
+        modulestore edit course-v1:Example+MS101+2026 -m "Week 1" \\
+          --add vertical block-v1:Example+MS101+2026+type@sequential+block@two-bulges "Week 1" \\
+          --add html @1 "Welcome" --set @2 'data="<p>Hello</p>"'
     """
     wishes = in_order(set_, unset, add, move, delete)
     if not wishes:

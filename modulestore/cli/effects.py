@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from modulestore import BlockKey, Preview, Store, UsageKey, VersionId
 from modulestore.cli.output import counted, print_json
+from modulestore.cli.terminal import print_lines
 from modulestore.keys import ContextKey
 from modulestore.model.changes import Aspect, compare
 from modulestore.model.commit import Commit
@@ -53,7 +54,7 @@ def report(
         print(f"{effects.key} is so already: nothing to do")
     else:
         print(f"{what}: {effects}")
-        print(*(effects.lines() if version is None else [f"version {version}"]), sep="\n")
+        print_lines(effects.lines() if version is None else [f"version {version}"])
 
 
 def effects_of(store: Store, commit: Commit, branch: str) -> Effects:

@@ -11,6 +11,7 @@ import typer
 
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Json, Key, open_store
+from modulestore.cli.terminal import print_lines
 from modulestore.errors import InvalidInput
 
 __all__ = ["export"]
@@ -42,10 +43,11 @@ def export(
     """Write a course or library as an archive that `modulestore import` and Open edX Studio read. The same
     version gives the same bytes.
 
-    \b
-    modulestore export course-v1:Example+MS101+2026 ms101.tar.gz
-    modulestore export course-v1:Example+MS101+2026 - --version draft > draft.tar.gz
-    modulestore export course-v1:Example+MS101+2026 my-git-folder --since v1
+    Examples:
+        modulestore export course-v1:Example+MS101+2026 ms101.tar.gz
+        modulestore export course-v1:Example+MS101+2026 - --version draft > draft.tar.gz
+        modulestore export course-v1:Example+MS101+2026 my-git-folder
+        modulestore export course-v1:Example+MS101+2026 my-git-folder --since 2026-spring
     """
     to_stream = dest == "-"
     if to_stream and json:
@@ -67,8 +69,8 @@ def export(
         print_json(report)
         return
     out = sys.stderr if to_stream else sys.stdout
-    for problem in report.problems:
-        print(f"{problem.place}: {problem.message} ({problem.action})", file=out)
+    problems = (f"{problem.place}: {problem.message} ({problem.action})" for problem in report.problems)
+    print_lines(problems, stream=out)
     counts = [(report.blocks, "block"), (report.drafts, "draft"), (report.files, "file")]
     parts = ", ".join(counted(count, noun) for count, noun in counts if count)
     print(f"exported {report.key}: {parts}", file=out)

@@ -24,7 +24,8 @@ def read_heads(path: Path | None) -> Mapping[str, Mapping[str, VersionId]] | Non
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFound("there is no such file", place=str(path)) from error
+        hint = "--heads takes a CSV or JSON file that was exported from the platform's SQL"
+        raise NotFound("there is no such file", place=str(path), hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"this file cannot be read: {error}", place=str(path)) from error
     return parse_heads(text, str(path))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from modulestore import Store, UsageKey
+from modulestore.cli.completing import branches, course_or_block_keys
 from modulestore.cli.diff_view import diff_json, diff_lines
-from modulestore.cli.output import columns, print_json, since
+from modulestore.cli.output import print_json, since
 from modulestore.cli.settings import Author, Json, Key, VersionName, as_author, open_store
+from modulestore.cli.tables import Column, print_table
+from modulestore.cli.terminal import print_lines, room_on
 from modulestore.errors import InvalidKey
 from modulestore.keys import as_course_key, as_usage_key
 
@@ -20,19 +24,26 @@ def log(
     context: typer.Context,
     key: Annotated[
         str,
-        typer.Argument(metavar="KEY", help="Key of a course or library; or of a block: only its changes."),
+        typer.Argument(
+            metavar="KEY",
+            help="Key of a course or library; or of a block: only its changes.",
+            autocompletion=course_or_block_keys,
+        ),
     ],
     branch: Annotated[
-        str | None, typer.Option(help="draft, published or library; without it what learners see.")
+        str | None,
+        typer.Option(
+            help="draft, published or library; without it what learners see.", autocompletion=branches
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("-n", min=1, help="Only so many versions.")] = None,
     json: Json = False,
 ) -> None:
     """List versions of a branch, newest first: who made them, when, and what was said. Or of one block.
 
-    \b
-    modulestore log course-v1:Example+MS101+2026 --branch draft -n 10
-    modulestore log block-v1:Example+MS101+2026+type@html+block@columns --branch draft
+    Examples:
+        modulestore log course-v1:Example+MS101+2026 --branch draft -n 10
+        modulestore log block-v1:Example+MS101+2026+type@html+block@columns --branch draft
     """
     usage = _block(key)
     with open_store(context, must_exist=True) as store:
@@ -58,8 +69,13 @@ def log(
         )
         for version in versions
     ]
-    for line in columns(rows):
-        print(line.rstrip())
+    columns = (
+        Column(style="yellow", is_key=True),
+        Column(style="dim"),
+        Column(least=8),
+        Column(least=12),
+    )
+    print_table(columns, rows)
 
 
 def _block(key: str) -> UsageKey | None:
@@ -102,14 +118,20 @@ def _of_block(store: Store, usage: UsageKey, branch: str | None) -> list[dict[st
 def diff(
     context: typer.Context,
     key: Key,
-    before: Annotated[str, typer.Argument(metavar="FROM", help="Id of a version, a tag, or a branch.")],
-    after: Annotated[str, typer.Argument(metavar="TO", help="Id of a version, a tag, or a branch.")],
+    before: Annotated[
+        str,
+        typer.Argument(metavar="FROM", help="Id of a version, a tag, or a branch.", autocompletion=branches),
+    ],
+    after: Annotated[
+        str,
+        typer.Argument(metavar="TO", help="Id of a version, a tag, or a branch.", autocompletion=branches),
+    ],
     json: Json = False,
 ) -> None:
     """Show what is different between two versions, block by block and field by field.
 
-    \b
-    modulestore diff course-v1:Example+MS101+2026 published draft
+    Examples:
+        modulestore diff course-v1:Example+MS101+2026 published draft
     """
     course = as_course_key(key).bare
     with open_store(context, must_exist=True) as store:
@@ -117,8 +139,7 @@ def diff(
     if json:
         print_json(diff_json(course, found))
         return
-    for line in diff_lines(course, found) if found else ["no difference"]:
-        print(line)
+    print_lines(diff_lines(course, found, room_on(sys.stdout)) if found else ["no difference"], hang=11)
 
 
 def tag(
@@ -131,8 +152,8 @@ def tag(
 ) -> None:
     """Give a version a name, by which every command finds it. Tagged versions are never pruned.
 
-    \b
-    modulestore tag course-v1:Example+MS101+2026 published 2026-spring
+    Examples:
+        modulestore tag course-v1:Example+MS101+2026 published 2026-spring
     """
     with open_store(context, must_exist=True) as store:
         found = store.tag(key, version, name, author=as_author(author))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from modulestore import ImportReport, LocalRules
+from modulestore.cli.completing import course_keys
 from modulestore.cli.diff_view import diff_json, diff_lines
 from modulestore.cli.output import print_json, progress_bar
 from modulestore.cli.settings import Json, as_author, open_store
+from modulestore.cli.terminal import print_lines, room_on
 from modulestore.keys import BlockKey, as_usage_key
 from modulestore.model.local_work import Rule
 
@@ -42,7 +45,8 @@ def import_(
         ),
     ],
     key: Annotated[
-        str | None, typer.Option(help="Import under this key, not the one in the archive.")
+        str | None,
+        typer.Option(help="Import under this key, not the one in the archive.", autocompletion=course_keys),
     ] = None,
     author: Annotated[
         str, typer.Option(help="Who imports: a user id, or on our own databases any name.")
@@ -73,10 +77,10 @@ def import_(
     Into a course that is there, the archive replaces what is published and all drafts, unless told otherwise.
     What goes stays in history.
 
-    \b
-    modulestore import course.tar.gz --author ana
-    modulestore import course.tar.gz --dry-run --drafts keep --missing keep
-    modulestore import ms101.bundle
+    Examples:
+        modulestore import course.tar.gz --author ana
+        modulestore import course.tar.gz --dry-run --drafts keep --missing keep
+        modulestore import ms101.bundle
     """
     exceptions: dict[BlockKey, Rule] = dict.fromkeys(map(_block_key, replace or ()), "overwrite")
     exceptions |= dict.fromkeys(map(_block_key, keep or ()), "keep")
@@ -111,15 +115,15 @@ def _report_json(report: ImportReport) -> dict[str, Any]:
 
 
 def _print_report(report: ImportReport, dry_run: bool) -> None:
-    for problem in report.problems:
-        print(f"{problem.place}: {problem.message} ({problem.action})")
+    print_lines(f"{problem.place}: {problem.message} ({problem.action})" for problem in report.problems)
     if not report.changed:
         print(f"{report.key} is as the archive has it: nothing to do")
         return
+    room = room_on(sys.stdout)
     for branch, found in (report.diffs or {}).items():
         print(f"{branch}:")
-        for line in diff_lines(report.key, found) if found else ["no difference"]:
-            print(f"  {line}")
+        lines = diff_lines(report.key, found, room and room - 2) if found else ["no difference"]
+        print_lines((f"  {line}" for line in lines), hang=11)
     counts = [
         (report.blocks, "block"),
         (report.detached, "detached block"),

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand
+
+from modulestore.cli.commands import Command
 
 __all__ = ["Given", "OrderedCommand", "in_order"]
 
@@ -24,18 +25,22 @@ class Given(NamedTuple):
     words: list[str]
 
 
-class OrderedCommand(TyperCommand):
+class OrderedCommand(Command):
     """A command with such options: those whose metavar has several words."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ordered: dict[str, str] = {}
-        with_value: set[str] = set()
-        for parameter in self.params:
-            if getattr(parameter, "multiple", False):
-                ordered.update(dict.fromkeys(parameter.opts, str(parameter.metavar)))
-            elif not getattr(parameter, "is_flag", True):
-                with_value.update(parameter.opts)
-        return super().parse_args(ctx, _packed(args, ordered, with_value))
+        ordered = {
+            name: str(param.metavar)
+            for param in self.params
+            for name in param.opts
+            if getattr(param, "multiple", False)
+        }
+        try:
+            args = _packed(args, ordered, self.with_value)
+        except typer.BadParameter as error:
+            if not ctx.resilient_parsing:
+                raise typer.BadParameter(error.message, ctx) from None
+        return super().parse_args(ctx, args)
 
 
 def _packed(args: Sequence[str], ordered: Mapping[str, str], with_value: set[str]) -> list[str]:

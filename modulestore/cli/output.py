@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from modulestore import ProgressCallback
+from modulestore.cli.terminal import console, room_on
 
 __all__ = [
+    "as_json_text",
     "as_json_value",
-    "clipped",
-    "columns",
-    "console",
     "counted",
     "print_json",
     "progress_bar",
     "since",
 ]
-
-_UNBOUNDED = 100_000
-_CLIPPED = 70
-
-
-def console() -> Console:
-    """Standard output for people: colours on a terminal only, and no line cut or broken where it is piped."""
-    width = None if sys.stdout.isatty() else _UNBOUNDED
-    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def print_json(value: object) -> None:
@@ -69,27 +58,18 @@ def since(moment: datetime) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[ProgressCallback]:
-    """A callback that shows progress on standard error, if that is a terminal."""
-    err = Console(stderr=True)
+    """A callback that shows progress on standard error, if that is a terminal that can."""
+    err = console(sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    off = room_on(sys.stderr) is None or err.is_dumb_terminal
+    with Progress(*columns, console=err, transient=True, disable=off) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines in which the cells of a column start at the same place; the last column is as long as it is."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)] if rows else []
-    return [
-        "  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]])
-        for row in rows
-    ]
-
-
-def clipped(value: object) -> str:
-    """A value on one line, with its end cut off where it is long."""
-    text = json.dumps(as_json_value(value), ensure_ascii=False)
-    return text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"
+def as_json_text(value: object) -> str:
+    """A value on one line."""
+    return json.dumps(as_json_value(value), ensure_ascii=False)
 
 
 def counted(count: int, noun: str) -> str:

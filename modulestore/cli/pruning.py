@@ -9,9 +9,12 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from modulestore.cli.commands import Commands
+from modulestore.cli.completing import course_keys
 from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Json, open_store
+from modulestore.cli.terminal import print_lines
 from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
 from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, read_plan, reasons_in
@@ -21,10 +24,14 @@ from modulestore.upkeep.sizes import shown_bytes
 
 __all__ = ["prune"]
 
-prune = typer.Typer(
-    help="Delete versions that nobody needs any more: make a plan, look at it, apply it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+prune = Commands(
+    help="""Delete versions that nobody needs any more: make a plan, look at it, apply it.
+
+    Examples:
+        modulestore prune plan --keep 10 --within 90d -o plan.jsonl
+        modulestore prune show plan.jsonl
+        modulestore prune apply plan.jsonl
+    """
 )
 
 _PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="File with a plan.")]
@@ -74,7 +81,11 @@ def plan(
     deleted_after: _DeletedAfter = None,
     course: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Plan for the versions of one course or library only."),
+        typer.Option(
+            metavar="KEY",
+            help="Plan for the versions of one course or library only.",
+            autocompletion=course_keys,
+        ),
     ] = None,
     only_structures: Annotated[
         bool, typer.Option("--only-structures", help="Leave content and files alone.")
@@ -89,9 +100,9 @@ def plan(
     Kept are, whatever the policy: heads, the first version of every history, tags, kept conflicts, deleted
     courses, versions of libraries that courses stay with, and what kept versions are stored on.
 
-    \b
-    modulestore prune plan --keep 10 --within 90d -o plan.jsonl
-    modulestore prune plan --keep 3 --for course-v1:Example+MS101+2026=keep:50 -o plan.jsonl
+    Examples:
+        modulestore prune plan --keep 10 --within 90d -o plan.jsonl
+        modulestore prune plan --keep 3 --for course-v1:Example+MS101+2026=keep:50 -o plan.jsonl
     """
     policy = _policy(keep, within, course_policy, min_age, deleted_after)
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
@@ -119,8 +130,8 @@ def show(context: typer.Context, plan_file: _PlanFile, json: Json = False) -> No
 
     The plan itself is a file of JSON lines: look there for single versions, or ask `prune why`.
 
-    \b
-    modulestore prune show plan.jsonl
+    Examples:
+        modulestore prune show plan.jsonl
     """
     read = _read(plan_file)
     if json:
@@ -154,9 +165,9 @@ def why(
 
     Without a plan the policy is `--keep` and `--within`; without these, heads alone are kept.
 
-    \b
-    modulestore prune why 665f1c0e9d3b2a0012345678 --plan plan.jsonl
-    modulestore prune why 665f1c0e9d3b2a0012345678 --keep 10
+    Examples:
+        modulestore prune why 665f1c0e9d3b2a0012345678 --plan plan.jsonl
+        modulestore prune why 665f1c0e9d3b2a0012345678 --keep 10
     """
     wanted = VersionId.parse(version)
     reasons: Sequence[str]
@@ -171,8 +182,7 @@ def why(
         print_json({"version": wanted, "kept": bool(reasons), "why": list(reasons) or [NOT_KEPT]})
         return
     print("kept:" if reasons else "goes:")
-    for reason in reasons or [NOT_KEPT]:
-        print(f"  {reason}")
+    print_lines(f"  {reason}" for reason in reasons or [NOT_KEPT])
 
 
 @prune.command("apply")
@@ -199,9 +209,9 @@ def apply(
     May be interrupted at any time; the same command goes on. A plan that was changed by hand is refused, and
     one from before a branch went back to what it deletes: make a new one.
 
-    \b
-    modulestore prune apply plan.jsonl
-    modulestore prune apply plan.jsonl --delay 200 --batch-size 500
+    Examples:
+        modulestore prune apply plan.jsonl
+        modulestore prune apply plan.jsonl --delay 200 --batch-size 500
     """
     with open_store(context, must_exist=True) as store, progress_bar() as progress:
         report = store.apply_pruning(
@@ -275,7 +285,9 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise InvalidInput(f"the plan cannot be read: {error.strerror}", place=str(path)) from error
+        hint = "`modulestore prune plan -o FILE` makes one"
+        message = f"the plan cannot be read: {error.strerror}"
+        raise InvalidInput(message, place=str(path), hint=hint) from error
 
 
 def _summary_json(summary: PlanSummary) -> dict[str, Any]:
@@ -288,10 +300,12 @@ def _print_header(header: PlanHeader) -> None:
     rules = [_rules(policy.retention), f"nothing younger than {shown_duration(policy.min_age)} goes"]
     if policy.deleted_after is not None:
         rules.append(f"deleted courses are given up after {shown_duration(policy.deleted_after)}")
-    print(f"plan of {header.made_on:%Y-%m-%d %H:%M}, {header.course or 'all courses'}")
-    print(f"policy: {'; '.join(rules)}")
-    for course, retention in sorted(policy.courses.items()):
-        print(f"  {course}: {_rules(retention)}")
+    lines = [
+        f"plan of {header.made_on:%Y-%m-%d %H:%M}, {header.course or 'all courses'}",
+        f"policy: {'; '.join(rules)}",
+    ]
+    lines += [f"  {course}: {_rules(retention)}" for course, retention in sorted(policy.courses.items())]
+    print_lines(lines)
 
 
 def _rules(retention: Retention) -> str:
@@ -303,13 +317,16 @@ def _rules(retention: Retention) -> str:
 
 def _print_summary(summary: PlanSummary) -> None:
     reasons = ", ".join(f"{count:,} {kind}" for kind, count in summary.reasons.items())
-    print(f"kept      {counted(summary.kept, 'version')}" + (f" ({reasons})" if reasons else ""))
-    print(
-        f"goes      {counted(summary.deleted, 'version')}, "
-        f"{counted(summary.definitions, 'definition')}, {counted(summary.files, 'file')}: "
-        f"about {shown_bytes(summary.bytes)}"
-    )
+    lines = [
+        f"kept      {counted(summary.kept, 'version')}" + (f" ({reasons})" if reasons else ""),
+        (
+            f"goes      {counted(summary.deleted, 'version')}, "
+            f"{counted(summary.definitions, 'definition')}, {counted(summary.files, 'file')}: "
+            f"about {shown_bytes(summary.bytes)}"
+        ),
+    ]
     if summary.relinked:
-        print(f"relinked  {counted(summary.relinked, 'version')}")
+        lines.append(f"relinked  {counted(summary.relinked, 'version')}")
     if summary.expired:
-        print(f"given up  {counted(summary.expired, 'deleted course')}")
+        lines.append(f"given up  {counted(summary.expired, 'deleted course')}")
+    print_lines(lines, hang=10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -10,8 +10,11 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from modulestore.cli.output import as_json_value, columns, console, print_json, since
-from modulestore.cli.settings import Json, Key, field_and_value, open_store
+from modulestore.cli.completing import block_types, branches
+from modulestore.cli.output import as_json_text, as_json_value, print_json, since
+from modulestore.cli.settings import Json, Key, Usage, field_and_value, open_store
+from modulestore.cli.tables import Column, print_table
+from modulestore.cli.terminal import console, one_line, print_lines, room_on, styled
 from modulestore.keys import as_usage_key
 from modulestore.model.course import Block
 from modulestore.model.inheritance import Resolved
@@ -19,7 +22,8 @@ from modulestore.model.inheritance import Resolved
 __all__ = ["blocks", "courses", "show", "tree"]
 
 Branch = Annotated[
-    str | None, typer.Option(help="draft, published or library; without it what learners see.")
+    str | None,
+    typer.Option(help="draft, published or library; without it what learners see.", autocompletion=branches),
 ]
 Version = Annotated[str | None, typer.Option(help="Id of a version, instead of the head of a branch.")]
 
@@ -27,20 +31,23 @@ Version = Annotated[str | None, typer.Option(help="Id of a version, instead of t
 def courses(context: typer.Context, json: Json = False) -> None:
     """List courses and libraries.
 
-    \b
-    modulestore courses
+    Examples:
+        modulestore courses
     """
     with open_store(context, must_exist=True) as store:
         summaries = store.courses()
     if json:
         print_json(summaries)
         return
+    if not summaries:
+        print("no courses yet")
+        return
     rows = [
         (str(summary.key), str(summary.blocks), since(summary.edited_on), summary.title)
         for summary in summaries
     ]
-    for line in columns([("KEY", "BLOCKS", "EDITED", "TITLE"), *rows]) if rows else ["no courses yet"]:
-        print(line)
+    columns = Column("KEY", is_key=True), Column("BLOCKS"), Column("EDITED"), Column("TITLE", least=12)
+    print_table(columns, rows)
 
 
 def tree(
@@ -53,8 +60,8 @@ def tree(
 ) -> None:
     """Show the outline of a course.
 
-    \b
-    modulestore tree course-v1:Example+MS101+2026 --depth 2
+    Examples:
+        modulestore tree course-v1:Example+MS101+2026 --depth 2
     """
     with open_store(context, must_exist=True) as store:
         course = store.open(key, branch=branch, version=version)
@@ -63,7 +70,8 @@ def tree(
         return
     shown = Tree(_label(course.root))
     _grow(shown, course.root, depth)
-    console().print(shown)
+    # On a terminal long titles go on in the next line, between the lines of the tree.
+    console().print(shown, soft_wrap=room_on(sys.stdout) is None)
 
 
 def _node(block: Block, depth: int | None) -> dict[str, Any]:
@@ -84,13 +92,15 @@ def _grow(shown: Tree, block: Block, depth: int | None) -> None:
 
 
 def _label(block: Block) -> Text:
-    return Text.assemble((block.type, "cyan"), " ", block.display_name, (f"  {block.id}", "dim"))
+    return Text.assemble((block.type, "cyan"), " ", one_line(block.display_name), (f"  {block.id}", "dim"))
 
 
 def blocks(
     context: typer.Context,
     key: Key,
-    type: Annotated[str | None, typer.Option(help="Only blocks of this type.")] = None,  # noqa: A002
+    type: Annotated[  # noqa: A002
+        str | None, typer.Option(help="Only blocks of this type.", autocompletion=block_types)
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -103,8 +113,8 @@ def blocks(
 ) -> None:
     """List blocks in document order, each with the way to it.
 
-    \b
-    modulestore blocks course-v1:Example+MS101+2026 --type problem --where graded=true
+    Examples:
+        modulestore blocks course-v1:Example+MS101+2026 --type problem --where graded=true
     """
     tests = [_test(condition) for condition in where or ()]
     with open_store(context, must_exist=True) as store:
@@ -113,11 +123,14 @@ def blocks(
     if json:
         print_json([{**_short(block), "path": [_short(parent) for parent in block.path]} for block in found])
         return
-    for block in found:
-        way = " / ".join(parent.display_name for parent in block.path)
-        console().print(
-            Text.assemble(str(block.key), "  ", (block.display_name, "bold"), (f"  {way}", "dim"))
-        )
+    if not found:
+        print("no such blocks", file=sys.stderr)
+    rows = [
+        (str(block.key), block.display_name, " / ".join(parent.display_name for parent in block.path))
+        for block in found
+    ]
+    columns = Column(is_key=True), Column(style="bold", least=20), Column(style="dim", least=20)
+    print_table(columns, rows, ragged=True)
 
 
 def _test(condition: str) -> Callable[[Block], bool]:
@@ -131,14 +144,14 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 def show(
     context: typer.Context,
-    usage_key: Annotated[str, typer.Argument(metavar="USAGE_KEY", help="Key of a block.")],
+    usage_key: Usage,
     branch: Branch = None,
     json: Json = False,
 ) -> None:
     """Show one block: its own settings, those that apply to it and where they come from, its content.
 
-    \b
-    modulestore show block-v1:Example+MS101+2026+type@problem+block@quiz-range
+    Examples:
+        modulestore show block-v1:Example+MS101+2026+type@problem+block@quiz-range
     """
     usage = as_usage_key(usage_key)
     with open_store(context, must_exist=True) as store:
@@ -178,10 +191,10 @@ def _short_origin(resolved: Resolved) -> str:
 
 def _print_block(block: Block, content: dict[str, Any]) -> None:
     out = console()
-    out.print(Text.assemble((block.type, "cyan"), " ", (block.display_name, "bold")))
-    out.print(Text(str(block.key), "dim"))
+    styled(out, Text.assemble((block.type, "cyan"), " ", (one_line(block.display_name), "bold")))
+    styled(out, Text(str(block.key), "dim"))
     if block.path:
-        out.print("in " + " / ".join(parent.display_name for parent in block.path), markup=False)
+        print_lines([one_line("in " + " / ".join(parent.display_name for parent in block.path))])
     rows = [
         (
             f"  {name}",
@@ -191,15 +204,19 @@ def _print_block(block: Block, content: dict[str, Any]) -> None:
         for name, resolved in block.effective().items()
         if resolved.origin != "default"
     ]
-    _section("settings", columns(rows))
-    _section("content", [f"  {name}: {_text(value)}" for name, value in content.items()])
+    if rows:
+        print("settings:")
+        print_table([Column(is_key=True), Column(), Column(least=20)], rows)
+    lines = [line for name, value in content.items() for line in f"  {name}: {_text(value)}".split("\n")]
+    _section("content", lines if room_on(sys.stdout) is None else [one_line(line) for line in lines])
     _section("children", [f"  {child.type} {child.display_name}  {child.id}" for child in block.children])
 
 
 def _section(title: str, lines: list[str]) -> None:
     if lines:
-        print(f"{title}:", *lines, sep="\n")
+        print(f"{title}:")
+        print_lines(lines)
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(as_json_value(value), ensure_ascii=False)
+    return value if isinstance(value, str) else as_json_text(value)

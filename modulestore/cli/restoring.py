@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from modulestore import Store
+from modulestore.cli.completing import block_keys
 from modulestore.cli.effects import Effects, effects_of, previewed, report
 from modulestore.cli.output import print_json
 from modulestore.cli.settings import Author, Json, Key, Message, VersionName, as_author, block_of, open_store
@@ -23,7 +24,12 @@ def restore(
     version: VersionName,
     block: Annotated[
         str | None,
-        typer.Option("--block", metavar="USAGE_KEY", help="Only this block, with what is below it."),
+        typer.Option(
+            "--block",
+            metavar="USAGE_KEY",
+            help="Only this block, with what is below it.",
+            autocompletion=block_keys,
+        ),
     ] = None,
     to: Annotated[
         Literal["draft", "both"], typer.Option("--to", help="both: what is restored is published as well.")
@@ -35,10 +41,10 @@ def restore(
 ) -> None:
     """Make a course, or one block of it, again what it was in a version: as a new version.
 
-    \b
-    modulestore restore course-v1:Example+MS101+2026 2026-spring --dry-run
-    modulestore restore course-v1:Example+MS101+2026 published \\
-      --block block-v1:Example+MS101+2026+type@html+block@columns
+    Examples:
+        modulestore restore course-v1:Example+MS101+2026 2026-spring --dry-run
+        modulestore restore course-v1:Example+MS101+2026 published \\
+          --block block-v1:Example+MS101+2026+type@html+block@columns
     """
     course = as_course_key(key).bare
     with open_store(context, must_exist=True) as store:
@@ -65,8 +71,8 @@ def undo(
 ) -> None:
     """Take back what one version did, and keep what was done since: as a new version.
 
-    \b
-    modulestore undo course-v1:Example+MS101+2026 665f1c0e9d3b2a0012345678
+    Examples:
+        modulestore undo course-v1:Example+MS101+2026 665f1c0e9d3b2a0012345678
     """
     course = as_course_key(key).bare
     with open_store(context, must_exist=True) as store:

@@ -53,9 +53,9 @@ def serve(
     Locked files are refused: who may read them is for a program to say that has the origin in it. Says where
     it listens, and writes a line for every request to standard error. Ends with SIGINT or SIGTERM.
 
-    \b
-    modulestore serve
-    modulestore serve --host 0.0.0.0 --port 80 --cdn-age 3600
+    Examples:
+        modulestore serve
+        modulestore serve --host 0.0.0.0 --port 80 --cdn-age 3600
     """
     # Only now: it need not be installed by who does not serve.
     from modulestore.origin import origin
@@ -75,7 +75,12 @@ def serve(
     address = address_of(listening)
 
     async def main(serve: Serve) -> None:
-        async with await connect_async(settings.url, must_exist=True, objects=settings.objects) as store:
+        async with await connect_async(
+            settings.url,
+            must_exist=True,
+            objects=settings.objects,
+            observe=settings.observer(settings.url),
+        ) as store:
             if json:
                 print(json_text.dumps({"url": address}), flush=True)
             else:

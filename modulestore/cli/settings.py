@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
 from modulestore import Store, connect
+from modulestore.cli.completing import block_keys, branches, course_keys
+from modulestore.cli.telling import Teller
 from modulestore.errors import InvalidInput
 from modulestore.keys import ContextKey, UsageKey, as_usage_key
+from modulestore.observing import Observer
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -24,6 +28,7 @@ __all__ = [
     "Key",
     "Message",
     "Settings",
+    "Usage",
     "VersionName",
     "as_author",
     "block_of",
@@ -36,9 +41,15 @@ CACHE_VARIABLE = "MODULESTORE_CACHE"
 OBJECTS_VARIABLE = "MODULESTORE_OBJECTS"
 DEFAULT_URL = "sqlite:///modulestore.db"
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of a course or library.")]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="Key of a course or library.", autocompletion=course_keys)
+]
+Usage = Annotated[str, typer.Argument(metavar="USAGE_KEY", help="Key of a block.", autocompletion=block_keys)]
 VersionName = Annotated[
-    str, typer.Argument(metavar="VERSION", help="Id of a version, a tag, or a branch: its head.")
+    str,
+    typer.Argument(
+        metavar="VERSION", help="Id of a version, a tag, or a branch: its head.", autocompletion=branches
+    ),
 ]
 Author = Annotated[str, typer.Option(help="Who does it: a user id, or on our own databases any name.")]
 Message = Annotated[str | None, typer.Option("--message", "-m", help="What is done and why, for the log.")]
@@ -52,6 +63,23 @@ class Settings:
     url: str = DEFAULT_URL
     cache: str | None = None
     objects: str | None = None
+    verbose: bool = False
+    began: float = field(default_factory=time.perf_counter)
+    _teller: Teller | None = None
+
+    def observer(self, url: str) -> Observer | None:
+        """Who is told of what is done with a store that is about to be opened."""
+        if not self.verbose:
+            return None
+        if self._teller is None:
+            self._teller = Teller(self.began)
+        self._teller.opened(url)
+        return self._teller.observe
+
+    def end(self) -> None:
+        """The command is over."""
+        if self._teller is not None:
+            self._teller.ended()
 
     @property
     def command(self) -> str:
@@ -69,7 +97,13 @@ class Settings:
 def open_store(context: typer.Context, *, must_exist: bool = False) -> Store:
     """The store of ``--store``; a command that only looks does not take a missing file for an empty store."""
     settings: Settings = context.obj
-    return connect(settings.url, must_exist=must_exist, cache=settings.cache, objects=settings.objects)
+    return connect(
+        settings.url,
+        must_exist=must_exist,
+        cache=settings.cache,
+        objects=settings.objects,
+        observe=settings.observer(settings.url),
+    )
 
 
 def as_author(text: str) -> int | str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,8 +10,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from modulestore import ProgressCallback, Statistics, Store
+from modulestore.cli.completing import course_keys
 from modulestore.cli.output import as_json_value, counted, print_json, progress_bar
 from modulestore.cli.settings import Json, open_store
+from modulestore.cli.tables import Column, print_table
 from modulestore.errors import InvalidInput
 from modulestore.upkeep.pruning.plan import PlanSummary
 from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration
@@ -34,7 +35,12 @@ _AGES: Final = {1: "a day", 7: "a week", 30: "a month", 90: "three months", 365:
 def stats(
     context: typer.Context,
     key: Annotated[
-        str | None, typer.Argument(metavar="[KEY]", help="Only what belongs to this course or library.")
+        str | None,
+        typer.Argument(
+            metavar="KEY",
+            help="Only what belongs to this course or library.",
+            autocompletion=course_keys,
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -53,10 +59,10 @@ def stats(
     A version belongs to the courses that have it in their history. What several have is shared, and counted
     once in the total.
 
-    \b
-    modulestore stats
-    modulestore stats course-v1:Example+MS101+2026 --plot ms101.svg
-    modulestore stats --keep 10 --within 90d
+    Examples:
+        modulestore stats
+        modulestore stats course-v1:Example+MS101+2026 --plot ms101.svg
+        modulestore stats --keep 10 --within 90d
     """
     asked = keep is not None or within is not None
     policy = Policy(Retention(keep, parse_duration(within) if within else None)) if asked else None
@@ -72,7 +78,11 @@ def stats(
     if json:
         print_json({**_as_json(found, plot), "would_free": None if freed is None else _freed_json(freed)})
         return
-    print(*_lines(found), sep="\n")
+    _print_kinds(found)
+    print()
+    _print_courses(found)
+    print()
+    _print_ages(found)
     if freed is not None:
         print(
             f"\npruning would free about {_size(freed.bytes)}: {counted(freed.deleted, 'version')}, "
@@ -147,26 +157,21 @@ def _bytes(found: Statistics) -> int:
     return sum(amount.bytes for amount in kinds)
 
 
-def _lines(found: Statistics) -> list[str]:
+def _print_kinds(found: Statistics) -> None:
     kinds = [("versions", found.versions)]
     kinds += [(f"  {_FORMS[form]}", amount) for form, amount in found.structures.items()]
     kinds += [("definitions", found.definitions), ("files", found.files), ("records", found.records)]
-    rows = [["", "count", "bytes", "mean", "largest"]]
-    rows += [
-        [
-            name,
-            f"{amount.count:,}",
-            _size(amount.bytes),
-            _size(amount.mean),
-            _size(amount.largest),
-        ]
+    rows = [
+        (name, f"{amount.count:,}", *map(_size, (amount.bytes, amount.mean, amount.largest)))
         for name, amount in kinds
     ]
-    rows.append(["all", "", _size(_bytes(found)), "", ""])
-    lines = _aligned(rows, left={0})
-    rows = [["versions", "shared", "bytes", "files", "bytes", "newest", "course"]]
-    rows += [
-        [
+    rows.append(("all", "", _size(_bytes(found)), "", ""))
+    print_table([Column(), *map(_number, ("count", "bytes", "mean", "largest"))], rows)
+
+
+def _print_courses(found: Statistics) -> None:
+    rows = [
+        (
             f"{course.versions.count:,}",
             f"{course.shared.count:,}",
             _size(course.versions.bytes),
@@ -174,34 +179,28 @@ def _lines(found: Statistics) -> list[str]:
             _size(course.files.bytes),
             str(course.newest.date()) if course.newest else "",
             course.key + (" (deleted)" if course.deleted else ""),
-        ]
+        )
         for course in found.courses[:_SHOWN]
     ]
     if found.no_course.count:
         amount = found.no_course
-        rows.append([f"{amount.count:,}", "", _size(amount.bytes), "", "", "", "in no course's history"])
-    lines += ["", *_aligned(rows, left={6})]
+        rows.append((f"{amount.count:,}", "", _size(amount.bytes), "", "", "", "in no course's history"))
+    numbers = map(_number, ("versions", "shared", "bytes", "files", "bytes", "newest"))
+    print_table([*numbers, Column("course", is_key=True)], rows)
     if len(found.courses) > _SHOWN:
-        lines.append(f"and {len(found.courses) - _SHOWN:,} more: --json lists all")
-    rows = [["versions", "bytes", "made"]]
+        print(f"and {len(found.courses) - _SHOWN:,} more: --json lists all")
+
+
+def _print_ages(found: Statistics) -> None:
+    rows = []
     last = ""
     for limit, versions, size in by_age(found.days, datetime.now(UTC).date()):
         name = f"more than {last} ago" if limit is None else f"less than {_AGES[limit]} ago"
         last = last if limit is None else _AGES[limit]
         if versions:
-            rows.append([f"{versions:,}", _size(size), name])
-    return [*lines, "", *_aligned(rows, left={2})]
+            rows.append((f"{versions:,}", _size(size), name))
+    print_table([_number("versions"), _number("bytes"), Column("made")], rows)
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
-    """Lines in which columns stand below each other: numbers at their ends, those in ``left`` at their
-    beginnings.
-    """
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+def _number(title: str) -> Column:
+    return Column(title, right=True)

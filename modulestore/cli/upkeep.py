@@ -11,7 +11,8 @@ import typer
 
 from modulestore import Conversion, DraftConversion, Problem, Store, connect
 from modulestore.cli.output import counted, print_json, progress_bar
-from modulestore.cli.settings import Author, Json, as_author, open_store
+from modulestore.cli.settings import Author, Json, Settings, as_author, open_store
+from modulestore.cli.terminal import print_lines
 from modulestore.errors import InvalidInput
 from modulestore.formats.structures import Schema
 from modulestore.upkeep.draft_courses import ConvertedCourse
@@ -67,10 +68,10 @@ def upgrade(
     Without a conversion that is asked for, every migration step is listed, with what was done and why not
     more. Others may read and write meanwhile. Exit code 6 if something was left as it is or worked around.
 
-    \b
-    modulestore upgrade --plan
-    modulestore upgrade --format 2
-    modulestore upgrade --draft-courses --key Org/Course/Run=course-v1:Org+Course+Run
+    Examples:
+        modulestore upgrade --plan
+        modulestore upgrade --format 2
+        modulestore upgrade --draft-courses --key Org/Course/Run=course-v1:Org+Course+Run
     """
     if not draft_courses and (source or keys or only):
         raise InvalidInput("--from, --key and --only go with --draft-courses")
@@ -121,12 +122,11 @@ def _shown(status: StepStatus) -> dict[str, Any]:
 
 def _print_step(status: StepStatus, command: str) -> None:
     step = status.step
-    print(f"{status.state}: {step.name}: {step.what}")
-    print(f"  {status.reason}")
-    print("".join(f"  {name}\n" for name in status.indexes), end="")
+    lines = [f"{status.state}: {step.name}: {step.what}", f"  {status.reason}"]
+    lines += [f"  {name}" for name in status.indexes]
     if status.request is not None:
-        print(f"  {step.why}")
-        print(f"  {command} upgrade {status.request}")
+        lines += [f"  {step.why}", f"  {command} upgrade {status.request}"]
+    print_lines(lines)
 
 
 def _convert(context: typer.Context, schema: Schema, plan: bool, json: bool) -> int:
@@ -172,7 +172,8 @@ def _convert_courses(
         store = stack.enter_context(open_store(context))
         other: Store | None = None
         if source is not None:
-            other = stack.enter_context(connect(source, must_exist=True))
+            settings: Settings = context.obj
+            other = stack.enter_context(connect(source, must_exist=True, observe=settings.observer(source)))
         progress = stack.enter_context(progress_bar())
         done = store.convert_old_courses(
             source=other, keys=keys, only=only, author=author, dry_run=plan, progress=progress
@@ -207,5 +208,4 @@ def _amounts(course: ConvertedCourse) -> str:
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        print(f"  {problem.place}: {problem.message}: {problem.action}")
+    print_lines(f"  {problem.place}: {problem.message}: {problem.action}" for problem in problems)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from modulestore._sync.preparing import FORMAT, prepare_write, schema_in
 from modulestore._sync.pruning.applying import Applier, Pace
@@ -18,6 +19,7 @@ from modulestore.errors import InvalidInput, VersionNotFound
 from modulestore.keys import VersionId, as_course_key
 from modulestore.model.columns import VersionColumn
 from modulestore.model.values import Progress
+from modulestore.storage.new_files import cannot_write
 from modulestore.storage.spool import Spool
 from modulestore.upkeep.pruning.plan import Plan, PlanSummary, read_plan
 from modulestore.upkeep.pruning.policy import Policy
@@ -63,7 +65,9 @@ class PruningStore(StoreBase):
             batch, delay: ids of structures that are read at once, and the pause after them.
 
         Raises:
-            InvalidInput: the database has a platform's documents, and it was not said which heads SQL has.
+            InvalidInput: the database has a platform's documents, and it was not said which heads SQL has; or
+                there can be no file at ``path``.
+            StorageFull, StorageError: the plan cannot be written.
             CourseNotFound: there is no such course.
             ProblemsFound: something that is kept is not there, or cannot be read.
         """
@@ -81,11 +85,13 @@ class PruningStore(StoreBase):
         target = Path(path)
         partial = target.with_name(f"{target.name}.part")
         try:
-            with partial.open("wb") as file:
+            with _opened(partial, target) as file:
                 with closing(planner.lines()) as lines:
                     for one in lines:
                         file.write(one)
             partial.replace(target)
+        except OSError as error:
+            raise cannot_write(error, target) from error
         finally:
             planner.spool.close()
             partial.unlink(missing_ok=True)
@@ -203,9 +209,20 @@ class PruningStore(StoreBase):
         ]
 
 
+def _opened(partial: Path, target: Path) -> BinaryIO:
+    try:
+        return partial.open("wb")
+    except OSError as error:
+        hint = "give a file in a folder that exists"
+        message = f"cannot be written: {error.strerror or error}"
+        raise InvalidInput(message, place=str(target), hint=hint) from error
+
+
 def _read(path: Path) -> Plan:
     try:
         with path.open("rb") as lines:
             return read_plan(lines, str(path))
     except OSError as error:
-        raise InvalidInput(f"the plan cannot be read: {error.strerror}", place=str(path)) from error
+        hint = "`modulestore prune plan -o FILE` makes one"
+        message = f"the plan cannot be read: {error.strerror}"
+        raise InvalidInput(message, place=str(path), hint=hint) from error

@@ -62,7 +62,7 @@ class Database:
                 "this is a folder, not a file", place=self.path, hint="give the path of a file in it"
             )
         elif must_exist and not os.path.exists(self.path):
-            hint = "check the path; the first write, such as an import, makes a store"
+            hint = "check the path; the first write makes a store: `modulestore import PATH`, for one"
             raise StoreNotFound("there is no store here", place=self.path, hint=hint)
         else:
             self.read(lambda connection: None)
