@@ -10,7 +10,11 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import typer
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "command.md"
 
@@ -34,6 +38,39 @@ error is `{"error": {"type", "message", "place", "hint"}}` there.
 | 4 | conflict: somebody else was first |
 | 5 | storage unavailable or full, or written by a later release |
 | 6 | problems found (`check`, `import --strict`, what `upgrade` left or worked around) |
+
+## How it behaves
+
+**Help.** `-h` or `--help` after any command, and after `assets` or `prune`, shows how it is used, and
+ends with examples. A test runs them, but for the few that take a running server or wait for requests.
+
+**Completion.** `modulestore --install-completion`, in the shell that you use (bash, zsh or fish), makes
+the Tab key complete commands and options; and keys of courses and blocks, names of branches and types of
+blocks, from the store that the line names. `--show-completion` prints what it would install. The store
+is only read: where it is missing, or does not answer within a second, no keys are offered.
+
+**Widths.** On a terminal rows are cut or broken to its width, with `…` for what is left out; keys and
+ids stay whole, and go on a line of their own where it is too narrow. What is piped into a program or a
+file is never cut.
+
+**Colours** are for terminals. There are none with `NO_COLOR` set to anything, or with `TERM=dumb`; with
+`FORCE_COLOR` set they go into pipes and files too.
+
+**Errors** are one line that says where and what is wrong, and below it what to do next. A word that is
+nearly a command or an option is answered with that.
+
+**`-v`, `--verbose`**, before or after the command, tells on standard error which store is used (without
+its password), every call of the database and of the cache with its time and with the documents and bytes
+that it moved, and in the end what that came to. Calls of one name in a row have two lines: the first of
+them, and all others together. What the calls are is in [Observing a store](../observing.md).
+
+| variable | is for |
+|---|---|
+| `MODULESTORE_URL` | the store, in place of `--store` |
+| `MODULESTORE_CACHE` | its cache, in place of `--cache` |
+| `MODULESTORE_OBJECTS` | where bytes of new files go, in place of `--objects` |
+| `NO_COLOR`, `FORCE_COLOR`, `TERM` | colours, as above |
+| `COLUMNS` | the width of help, and of rows on a terminal |
 """
 
 
@@ -43,20 +80,25 @@ def page() -> str:
     os.environ |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
     from modulestore.cli.main import app
 
-    names = [command.name for command in app.registered_commands if command.name]
-    for group in app.registered_groups:
-        inside = group.typer_instance.registered_commands if group.typer_instance else ()
-        names += [f"{group.name} {command.name}" for command in inside]
-    return HEAD + "".join(f"\n## `modulestore {name}`\n\n```text\n{help_of(name)}\n```\n" for name in names)
+    return HEAD + "".join(
+        f"\n## `{name}`\n\n```text\n{help_of(name)}\n```\n" for name in names(typer.main.get_command(app))
+    )
+
+
+def names(command: Any, path: str = "modulestore") -> Iterator[str]:
+    """The command and all commands in it, in the order of its help."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from names(inner, f"{path} {name}")
 
 
 def help_of(name: str) -> str:
-    """What ``modulestore NAME --help`` prints."""
+    """What ``NAME --help`` prints."""
     from modulestore.cli.main import main
 
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        main([*name.split(), "--help"])
+        main([*name.split()[1:], "--help"])
     return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
 
 

@@ -115,7 +115,7 @@ def _details(error: Exception, command: str) -> dict[str, Any]:
             "type": type(error).__name__,
             "message": f"unexpected failure: {type(error).__name__}: {error}",
             "place": None,
-            "hint": "this should not happen: please report it, with what the same command says with --verbose",
+            "hint": "this should not happen: please report it, with what --verbose says of it",
         }
     hint = error.hint or (_KEYS if isinstance(error, InvalidKey) else None)
     details: dict[str, Any] = {

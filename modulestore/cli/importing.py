@@ -134,5 +134,5 @@ def _print_report(report: ImportReport, dry_run: bool) -> None:
         (len(report.problems), "problem"),
     ]
     parts = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count]
-    print(f"{'would import' if dry_run else 'imported'} {report.key}: {', '.join(parts)}")
+    print_lines([f"{'would import' if dry_run else 'imported'} {report.key}: {', '.join(parts)}"])
     print(f"version {report.version}" + (f", draft {report.draft_version}" if report.draft_version else ""))

@@ -80,7 +80,9 @@ def laid_out(
     if not first or not below:
         return [_line(columns, row, widths, every) for row in rows]
     # Not even as narrow as they can be: keys on a line of their own, and below them what belongs to them.
-    inner = _fitted([columns[at] for at in below], [natural[at] for at in below], (room or 0) - _GAP)
+    inner = [natural[at] for at in below]
+    for gives in ([columns[at] for at in below], [Column(least=1) for _ in below]):
+        inner = _fitted(gives, inner, (room or 0) - _GAP)
     for at, width in zip(below, inner, strict=True):
         widths[at] = width
     lines: list[list[tuple[str, str]]] = []

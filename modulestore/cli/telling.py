@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modulestore.cli.output import counted
-from modulestore.cli.terminal import cut, room_on
+from modulestore.cli.terminal import print_lines
 from modulestore.observing import Event, LogObserver, Observer, Totals, VersionsRead, fan_out
 from modulestore.storage.urls import shown_url
 from modulestore.upkeep.sizes import shown_bytes
@@ -117,4 +117,4 @@ def _milliseconds(seconds: float) -> str:
 
 def _write(line: str) -> None:
     # The stream of this moment: while there is a progress bar, one that writes above it.
-    print(cut(f"-- {line}".rstrip(), room_on(sys.stderr)), file=sys.stderr, flush=True)
+    print_lines([f"-- {line}".rstrip()], hang=3, stream=sys.stderr)
