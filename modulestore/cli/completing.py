@@ -7,6 +7,7 @@ takes longer than people wait for it, nothing is offered and nothing is said.
 from __future__ import annotations
 
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -123,7 +124,7 @@ def _block_keys(store: Store, given: dict[str, Any], incomplete: str) -> Iterabl
 
 def _beginning(course: ContextKey) -> str:
     """What the keys of all blocks of a course begin with."""
-    return str(course.usage("type", "id")).removesuffix("type@type+block@id")
+    return re.sub(r"type(\+block@|/)id$", "", str(course.usage("type", "id")))
 
 
 def _opened(store: Store, course: ContextKey, given: dict[str, Any]) -> Course:

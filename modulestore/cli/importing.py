@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from modulestore import ImportReport, LocalRules
-from modulestore.cli.completing import course_keys
+from modulestore.cli.completing import block_keys, course_keys
 from modulestore.cli.diff_view import diff_json, diff_lines
 from modulestore.cli.output import print_json, progress_bar
 from modulestore.cli.settings import Json, as_author, open_store
@@ -64,11 +64,18 @@ def import_(
         Missing, typer.Option(help="What becomes of blocks that the archive lacks.")
     ] = Missing.REMOVE,
     keep: Annotated[
-        list[str] | None, typer.Option(metavar="USAGE_KEY", help="Keep this block and what is below it.")
+        list[str] | None,
+        typer.Option(
+            metavar="USAGE_KEY", help="Keep this block and what is below it.", autocompletion=block_keys
+        ),
     ] = None,
     replace: Annotated[
         list[str] | None,
-        typer.Option(metavar="USAGE_KEY", help="Overwrite or remove this one, whatever is kept otherwise."),
+        typer.Option(
+            metavar="USAGE_KEY",
+            help="Overwrite or remove this one, whatever is kept otherwise.",
+            autocompletion=block_keys,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

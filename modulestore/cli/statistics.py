@@ -166,7 +166,7 @@ def _print_kinds(found: Statistics) -> None:
         for name, amount in kinds
     ]
     rows.append(("all", "", _size(_bytes(found)), "", ""))
-    print_table([Column(), *map(_number, ("count", "bytes", "mean", "largest"))], rows)
+    print_table([Column(least=5), *map(_number, ("count", "bytes", "mean", "largest"))], rows)
 
 
 def _print_courses(found: Statistics) -> None:

@@ -32,7 +32,7 @@ def console(stream: TextIO | None = None) -> Console:
     stream = sys.stdout if stream is None else stream
     return Console(
         file=stream,
-        width=None if _is_terminal(stream) else _UNBOUNDED,
+        width=_columns(stream) if _is_terminal(stream) else _UNBOUNDED,
         color_system=None if os.environ.get("NO_COLOR") else "auto",
         highlight=False,
         markup=False,
@@ -43,7 +43,7 @@ def console(stream: TextIO | None = None) -> Console:
 
 def room_on(stream: TextIO) -> int | None:
     """Cells of a line on this stream; None if it is no terminal, where lines are as long as they are."""
-    return console(stream).width if _is_terminal(stream) else None
+    return (_columns(stream) or console(stream).width) if _is_terminal(stream) else None
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -51,6 +51,17 @@ def _is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except (AttributeError, ValueError):  # there is none, or it is closed
         return False
+
+
+def _columns(stream: TextIO) -> int | None:
+    """What the environment says, or the terminal; None if neither does. (A dumb one has 80, says rich.)"""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def one_line(text: str) -> str:
