@@ -31,7 +31,7 @@ TITLES = [
 
 
 def lines(
-    rows: Sequence[tuple[str, ...]], room: int | None, columns: tuple[Column, ...] = COLUMNS
+    rows: Sequence[tuple[str, ...]], room: int | None, columns: Sequence[Column] = COLUMNS
 ) -> list[str]:
     return ["".join(cell for cell, _ in line) for line in laid_out(columns, rows, room)]
 

@@ -15,6 +15,7 @@ KEY = "course-v1:Example+MS101+2026"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONG = "海の潮汐 — a title that is much longer than any terminal is wide, 🌊 with waves"
+VALUE = "x" * 5000
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, sample_course: str) -> Path
     folder = tmp_path_factory.mktemp("terminal")
     with connect(f"sqlite:///{folder}/modulestore.db") as store:
         store.import_course(sample_course, author="ana")
+        with store.edit(KEY) as edit:
+            edit.update(("html", "columns"), data=VALUE)
         store.create_course("course-v1:Example+Wide+2027", title=LONG)
         store.create_course("course-v1:Example+Evil+2027", title="\x1b[31mred\x1b[2J\nand on")
     return folder
@@ -90,11 +93,8 @@ def test_titles_are_cut_and_columns_aligned(folder: Path) -> None:
 
 def test_what_is_piped_is_whole(folder: Path) -> None:
     assert LONG in in_a_pipe("courses", folder=folder, COLUMNS="40")
-    value = "x" * 5000
-    with connect(f"sqlite:///{folder}/modulestore.db") as store, store.edit(KEY) as edit:
-        edit.update(("html", "columns"), data=value)
-    assert value in in_a_pipe("diff", KEY, "published", "draft", folder=folder)
-    assert value not in in_a_terminal("diff", KEY, "published", "draft", folder=folder)
+    assert VALUE in in_a_pipe("diff", KEY, "published", "draft", folder=folder)
+    assert VALUE not in in_a_terminal("diff", KEY, "published", "draft", folder=folder)
 
 
 def test_a_title_tells_the_terminal_nothing(folder: Path) -> None:
