@@ -78,7 +78,12 @@ class Command(TyperCommand):
         if ctx.resilient_parsing and args and args[-1] in self.with_value:
             # Its value is what a shell wants to complete: without it nothing else would be read.
             args = args[:-1]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "ctx", None) is None:  # who reports it wants to know which command it was
+                vars(error)["ctx"] = ctx
+            raise
 
     @property
     def with_value(self) -> set[str]:
