@@ -6,7 +6,6 @@ takes longer than people wait for it, nothing is offered and nothing is said.
 
 from __future__ import annotations
 
-import logging
 import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +44,6 @@ def _from_store(offer: Callable[[Store, dict[str, Any], str], Iterable[str]]) ->
     """
 
     def offered(context: typer.Context, incomplete: str) -> list[str]:
-        logging.disable()  # else drivers complain to standard error, into the line that somebody types
         with suppress(Exception, _TooLong), _patience():
             url: str = context.find_root().params["store"]
             with connect(url, must_exist=True) as store:

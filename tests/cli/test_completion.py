@@ -124,7 +124,9 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
     assert complete(f"--store {url} tree c") == []
 
 
-def test_keys_are_read_with_the_index_alone(folder: Path) -> None:
+def test_keys_are_read_with_the_index_alone(
+    complete: Complete, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However large the courses are."""
     told: list[str] = []
     with connect(
@@ -132,6 +134,9 @@ def test_keys_are_read_with_the_index_alone(folder: Path) -> None:
     ) as store:
         assert len(store.course_keys()) == 3
     assert told == ["index.list"]
+    monkeypatch.setattr("modulestore.Store.courses", None)
+    monkeypatch.setattr("modulestore.Store.open", None)
+    assert len(complete("tree ")) == 3
 
 
 @pytest.mark.parametrize(

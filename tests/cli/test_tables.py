@@ -43,6 +43,10 @@ def test_what_fits_is_as_it_is() -> None:
             f"{KEY}    3  ana  Tides   ",
             f"{KEY}b  12  bo   A course",
         ]
+    assert lines([(KEY, "1", "潮汐", "Tides"), (KEY, "1", "ana", "Tides")], None) == [
+        f"{KEY}  1  潮汐  Tides",
+        f"{KEY}  1  ana   Tides",
+    ]
 
 
 def test_the_last_that_may_gives_way_first() -> None:
@@ -78,6 +82,8 @@ def test_columns_stand_below_each_other_in_every_script(room: int | None) -> Non
     assert len(starts) == 1
     assert all(cell_len(line) <= (room or 1000) for line in shown)
     assert all(line.startswith(KEY) for line in shown)
+    if room is None:
+        assert all(line.rstrip().endswith(title) for line, title in zip(shown, TITLES, strict=True))
 
 
 def test_nothing_is_cut_through() -> None:

@@ -93,6 +93,7 @@ def test_titles_are_cut_and_columns_aligned(folder: Path) -> None:
 
 def test_what_is_piped_is_whole(folder: Path) -> None:
     assert LONG in in_a_pipe("courses", folder=folder, COLUMNS="40")
+    assert LONG in in_a_pipe("tree", "course-v1:Example+Wide+2027", folder=folder, COLUMNS="40")
     assert VALUE in in_a_pipe("diff", KEY, "published", "draft", folder=folder)
     assert VALUE not in in_a_terminal("diff", KEY, "published", "draft", folder=folder)
 

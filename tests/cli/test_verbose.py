@@ -117,6 +117,7 @@ def test_what_goes_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         teller.observe(StorageCall("index.get", seconds))
     teller.observe(StorageCall("index.get", 0.5, StorageUnavailable))
     teller.observe(CacheCall("get", 0.25, asked=3, hits=2, misses=1, failures=1, bytes=2048))
+    teller.observe(CacheCall("get", 0.125))
     teller.ended()
     *lines, last = capsys.readouterr().err.splitlines()
     assert lines == [
@@ -124,8 +125,9 @@ def test_what_goes_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         "--     5.0 ms  index.get                 2 more",
         "--   500.0 ms  index.get                 StorageUnavailable",
         "--   250.0 ms  cache get                 asked 3, hits 2, misses 1, failures 1, 2.0 kB",
+        "--   125.0 ms  cache get                 1 more",
     ]
-    assert last.endswith("; 506.0 ms in 4 calls of the database; 250.0 ms in 1 call of the cache")
+    assert last.endswith("; 506.0 ms in 4 calls of the database; 375.0 ms in 2 calls of the cache")
 
 
 def test_a_failure_that_nobody_foresaw(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
