@@ -74,7 +74,7 @@ def delete(context: typer.Context, key: Key, author: Author = "-1", json: Json =
     if json:
         print_json({"key": entry.key})
         return
-    print(f"deleted {entry.key}; `modulestore undelete {entry.key}` puts it back")
+    print(f"deleted {entry.key}; `{context.obj.command} undelete {entry.key}` puts it back")
 
 
 def undelete(context: typer.Context, key: Key, author: Author = "-1", json: Json = False) -> None:

@@ -207,15 +207,14 @@ def _print_block(block: Block, content: dict[str, Any]) -> None:
     if rows:
         print("settings:")
         print_table([Column(is_key=True), Column(), Column(least=20)], rows)
-    lines = [line for name, value in content.items() for line in f"  {name}: {_text(value)}".split("\n")]
-    _section("content", lines if room_on(sys.stdout) is None else [one_line(line) for line in lines])
-    _section("children", [f"  {child.type} {child.display_name}  {child.id}" for child in block.children])
-
-
-def _section(title: str, lines: list[str]) -> None:
-    if lines:
-        print(f"{title}:")
-        print_lines(lines)
+    if content:
+        print("content:")
+    for name, value in content.items():
+        for line in f"  {name}: {_text(value)}".split("\n"):  # as it was written, however wide
+            print(line if room_on(sys.stdout) is None else one_line(line))
+    if block.children:
+        print("children:")
+    print_lines(f"  {child.type} {one_line(child.display_name)}  {child.id}" for child in block.children)
 
 
 def _text(value: Any) -> str:

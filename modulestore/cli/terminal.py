@@ -107,7 +107,8 @@ def wrapped(text: str, room: int | None, hang: int) -> list[str]:
 
 
 def print_lines(lines: Iterable[str], *, hang: int = 2, stream: TextIO | None = None) -> None:
-    """Print lines, on a terminal broken between words where they are too long.
+    """Print lines, on a terminal broken between words where they are too long. Commands are not broken: they
+    are there to be copied.
 
     Args:
         hang: cells by which what is broken off stands further right than the beginning of its line.
@@ -115,8 +116,10 @@ def print_lines(lines: Iterable[str], *, hang: int = 2, stream: TextIO | None = 
     stream = sys.stdout if stream is None else stream
     room = room_on(stream)
     for line in lines:
-        indent = len(line) - len(line.lstrip(" "))
-        print(*wrapped(line, room, indent + hang), sep="\n", file=stream)
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        lines_of_it = [line] if text.startswith("modulestore ") else wrapped(line, room, indent + hang)
+        print(*lines_of_it, sep="\n", file=stream)
 
 
 def styled(out: Console, line: Text) -> None:

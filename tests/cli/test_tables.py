@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from modulestore.cli.tables import Column, laid_out
-from modulestore.cli.terminal import cut, one_line, wrapped
+from modulestore.cli.terminal import cut, one_line, print_lines, wrapped
 
 KEY = "course-v1:Example+MS101+2026"
 COLUMNS = (
@@ -115,6 +115,16 @@ def test_lines_keep_what_stands_before_them() -> None:
     text = "changed    block-v1:A+B+C+type@html+block@x display_name"
     assert wrapped(text, 50, 11) == ["changed    block-v1:A+B+C+type@html+block@x", " " * 11 + "display_name"]
     assert wrapped("    value", 100, 6) == ["    value"]
+
+
+def test_commands_are_not_broken(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modulestore.cli.terminal.room_on", lambda stream: 20)
+    print_lines(["    modulestore --store sqlite:///x.db conflicts", "    what is too long for it"])
+    assert capsys.readouterr().out.splitlines() == [
+        "    modulestore --store sqlite:///x.db conflicts",
+        "    what is too long",
+        "      for it",
+    ]
 
 
 @given(st.text())

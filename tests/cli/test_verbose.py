@@ -109,6 +109,10 @@ def test_no_password_is_told(told: Told) -> None:
     _, lines = told("--store", url, "courses", "-v", exit_code=5)
     assert lines[0] == "-- store mongodb://…@127.0.0.1:9/edxapp?serverSelectionTimeoutMS=50"
     assert "secret" not in "\n".join(lines)
+    url = "mongodb://127.0.0.1:9/edxapp?tlsCertificateKeyFilePassword=secret&serverSelectionTimeoutMS=50"
+    _, lines = told("--store", url, "courses", "-v", exit_code=5)
+    assert lines[0].startswith("-- store mongodb://127.0.0.1:9/edxapp?tlsCertificateKeyFilePassword=…&server")
+    assert "secret" not in "\n".join(lines)
 
 
 def test_what_goes_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
