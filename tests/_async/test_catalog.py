@@ -142,6 +142,7 @@ async def test_courses_are_found(backend: CountingBackend) -> None:
         edit.update(edit.course.root, wiki_slug="moved")
     assert [one.key for one in await store.courses(wiki_slug="moved")] == [OTHER]
     assert await store.courses(wiki_slug="etude") == []
+    assert await store.course_keys() == [one.key for one in await store.courses()]
     for key in ("course-v1:EXAMPLE+SMALL+2026", SMALL_COURSE):
         with pytest.raises(CourseExists):
             await store.create_course(key)

@@ -139,6 +139,7 @@ def test_courses_are_found(backend: CountingBackend) -> None:
         edit.update(edit.course.root, wiki_slug="moved")
     assert [one.key for one in store.courses(wiki_slug="moved")] == [OTHER]
     assert store.courses(wiki_slug="etude") == []
+    assert store.course_keys() == [one.key for one in store.courses()]
     for key in ("course-v1:EXAMPLE+SMALL+2026", SMALL_COURSE):
         with pytest.raises(CourseExists):
             store.create_course(key)

@@ -114,7 +114,7 @@ give the path of another file
 'courses.db' names no store: there is no kind 'courses.db'
 for example sqlite:///courses.db or mongodb://localhost:27017/edxapp
 5 $ --store mongodb://127.0.0.1:9/x?serverSelectionTimeoutMS=50 courses
-the database cannot be reached: 127.0.0.1:9: …
+the database cannot be reached: 127.0.0.1:9: [Errno 111] Connection refused
 is the server running, and is the URL right?
 2 $ --cache nonsense create course-v1:A+B+C
 'nonsense' names no cache

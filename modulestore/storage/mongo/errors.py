@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -111,6 +112,8 @@ def _too_large(error: Exception, place: str | None) -> ModuleStoreError:
 
 
 def _short(error: Exception) -> str:
-    # The driver appends the whole reply, or the state of every server that it knows.
+    # The driver appends the whole reply, or the state of every server that it knows, and says behind each
+    # how long it was waited for.
     text = str(error).partition(", full error:")[0].partition(", Timeout:")[0]
+    text = re.sub(r" \(configured timeouts: [^)]*\)", "", text)
     return text if len(text) <= 300 else text[:299] + "…"
