@@ -13,7 +13,7 @@ from rich.text import Text
 
 from modulestore.cli.commands import WrongUsage
 from modulestore.cli.conflict_view import conflict_json, conflict_lines
-from modulestore.cli.output import as_json_value
+from modulestore.cli.output import as_json_value, is_narrow
 from modulestore.cli.terminal import console, one_line, print_lines, room_on, styled, wrapped
 from modulestore.errors import (
     Conflict,
@@ -75,7 +75,8 @@ def report_failure(error: Exception, command: str, *, as_json: bool, verbose: bo
         traceback.print_exception(error)
     details = _details(error, command)
     if as_json:
-        print(json.dumps({"error": as_json_value(details)}, ensure_ascii=False), file=sys.stderr)
+        text = json.dumps({"error": as_json_value(details)}, ensure_ascii=is_narrow(sys.stderr))
+        print(text, file=sys.stderr)
         return
     place = f"{details['place']}: " if details["place"] else ""
     _print_first(f"modulestore: {place}{details['message']}")

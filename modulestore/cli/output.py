@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -19,6 +19,7 @@ __all__ = [
     "as_json_text",
     "as_json_value",
     "counted",
+    "is_narrow",
     "print_json",
     "progress_bar",
     "since",
@@ -27,8 +28,14 @@ __all__ = [
 
 def print_json(value: object) -> None:
     """One JSON value on standard output."""
-    json.dump(as_json_value(value), sys.stdout, ensure_ascii=False, indent=2)
+    json.dump(as_json_value(value), sys.stdout, ensure_ascii=is_narrow(sys.stdout), indent=2)
     print()
+
+
+def is_narrow(stream: TextIO) -> bool:
+    """Whether a stream has not all letters: JSON has to spell the others there."""
+    encoding = getattr(stream, "encoding", None)  # None of a stream that is no file
+    return encoding is not None and not encoding.lower().startswith("utf")
 
 
 def as_json_value(value: object) -> Any:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -118,10 +119,18 @@ def test_without_a_store_nothing_is_offered_and_nothing_said(
 def test_a_server_that_does_not_answer_is_not_waited_for(
     complete: Complete, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is up at once here, in the midst of waiting; without a limit this would take half a minute."""
+    """Neither a real one nor one that would come in the end; the time is up soon here."""
     monkeypatch.setattr("modulestore.cli.completing._PATIENCE", 0.05)
-    url = "mongodb://127.0.0.1:9/edxapp?serverSelectionTimeoutMS=30000"
-    assert complete(f"--store {url} tree c") == []
+    assert complete("--store mongodb://127.0.0.1:9/edxapp?serverSelectionTimeoutMS=30000 tree c") == []
+    waited: list[str] = []
+
+    def connect(url: str, **_: object) -> None:
+        Event().wait(5)
+        waited.append(url)
+
+    monkeypatch.setattr("modulestore.cli.completing.connect", connect)
+    assert complete("tree c") == []
+    assert waited == []
 
 
 def test_keys_are_read_with_the_index_alone(

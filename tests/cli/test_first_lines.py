@@ -268,3 +268,15 @@ def test_letters_that_the_terminal_has_not(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(sys, "stdout", ascii_only)
         assert main(["courses"]) == 0
     assert "\\u6f6e mar\\xe9e" in Path("out.txt").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_json_on_any_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    title = "潮 marée 🌊"
+    assert main(["create", "course-v1:A+B+C", "--title", title]) == 0
+    for stream, words, code in (("stdout", ["courses"], 0), ("stderr", ["tree", title], 2)):
+        with open("out.txt", "w", encoding=encoding, errors="backslashreplace") as narrow:
+            monkeypatch.setattr(sys, stream, narrow)
+            assert main([*words, "--json"]) == code
+        assert title in json.dumps(json.loads(Path("out.txt").read_text(encoding)), ensure_ascii=False)
