@@ -16,7 +16,8 @@ import typer
 from pymongo import MongoClient
 
 from modulestore.cli.failures import exit_code, report_failure
-from modulestore.cli.output import columns, counted, print_json
+from modulestore.cli.output import counted, print_json
+from modulestore.cli.tables import Column, print_table
 from modulestore.errors import InvalidURL, ModuleStoreError
 from modulestore.storage.mongo.errors import driver_errors
 from modulestore.upkeep.sharding import (
@@ -39,6 +40,7 @@ _DATABASE: Final = "edxapp"
 _OWN: Final = frozenset({"writes", "format"})  # options of a store's URL that the driver does not know
 _PATIENCE: Final = {"connectTimeoutMS": 5000, "serverSelectionTimeoutMS": 5000}
 _PROBLEMS: Final = 6
+_COLUMNS: Final = (Column(), Column(is_key=True), Column(), Column(), Column(least=20))
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -176,7 +178,7 @@ def _print_plan(plan: ShardingPlan, apply: bool) -> None:
         for one in plan.collections
         if one.state != "not there" and (one.documents or one.state != "stays whole")
     ]
-    print(*columns(rows), sep="\n")
+    print_table(_COLUMNS, rows)
     if plan.obstacle:
         print(f"refused: {plan.obstacle}")
     elif not plan.steps:

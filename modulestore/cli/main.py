@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cache
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
