@@ -18,16 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO
+from typing import Annotated, Final, TextIO
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import typer
 
 from modulestore import Store, connect
-from modulestore.cli.failures import exit_code
+from modulestore.cli.failures import exit_code, report_failure
 from modulestore.cli.heads import read_heads
 from modulestore.cli.output import counted, progress_bar
-from modulestore.errors import InvalidInput, InvalidKey, InvalidURL, ModuleStoreError, ProblemsFound
+from modulestore.errors import InvalidInput, InvalidKey, InvalidURL, ModuleStoreError
 from modulestore.keys import VersionId
 from modulestore.model.columns import VersionColumn
 from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, Relink, read_plan
@@ -419,23 +419,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return app(words, standalone_mode=False, prog_name="prune_structures") or 0
     except (ModuleStoreError, typer.TyperException) as error:
-        _report(error)
+        report_failure(error, "modulestore", program="prune_structures")
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-
-
-def _report(error: Any) -> None:
-    if not isinstance(error, ModuleStoreError):
-        print(f"prune_structures: {error.format_message()}", file=sys.stderr)
-        return
-    place = f"{error.place}: " if error.place else ""
-    print(f"prune_structures: {place}{error.message}", file=sys.stderr)
-    if isinstance(error, ProblemsFound):
-        for problem in error.problems:
-            print(f"  {problem}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
 
 
 if __name__ == "__main__":

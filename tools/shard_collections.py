@@ -236,23 +236,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return app(words, standalone_mode=False, prog_name="shard_collections") or 0
     except (ModuleStoreError, typer.TyperException) as error:
-        if "--json" in words:
-            report_failure(error, "shard_collections", as_json=True)
-        else:
-            _report(error)
+        report_failure(error, "modulestore", program="shard_collections", as_json="--json" in words)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-
-
-def _report(error: Any) -> None:
-    if not isinstance(error, ModuleStoreError):
-        print(f"shard_collections: {error.format_message()}", file=sys.stderr)
-        return
-    place = f"{error.place}: " if error.place else ""
-    print(f"shard_collections: {place}{error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -60,11 +60,19 @@ def from_system(error: OSError) -> ModuleStoreError:
     return InvalidInput(f"cannot be used: {said}", place=place, hint="check the path, and who may use it")
 
 
-def report_failure(error: Exception, command: str, *, as_json: bool, verbose: bool = False) -> None:
+def report_failure(
+    error: Exception,
+    command: str,
+    *,
+    program: str = "modulestore",
+    as_json: bool = False,
+    verbose: bool = False,
+) -> None:
     """Say on standard error what went wrong: one line and what to do next, or one JSON value.
 
     Args:
         command: how a command on the same store begins.
+        program: what it happened in.
         verbose: say also where in the program it was that something happened which nobody foresaw.
     """
     if isinstance(error, typer.TyperException) and error.format_message().startswith("Usage:"):
@@ -79,7 +87,7 @@ def report_failure(error: Exception, command: str, *, as_json: bool, verbose: bo
         print(text, file=sys.stderr)
         return
     place = f"{details['place']}: " if details["place"] else ""
-    _print_first(f"modulestore: {place}{details['message']}")
+    _print_first(f"{program}: {place}{details['message']}")
     rest: list[str] = []
     if isinstance(error, ProblemsFound):
         rest += [f"  {_problem(problem)}" for problem in error.problems]

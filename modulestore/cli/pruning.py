@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,8 @@ from modulestore.cli.settings import Json, open_store
 from modulestore.cli.terminal import print_lines
 from modulestore.errors import InvalidInput
 from modulestore.keys import VersionId, as_course_key
-from modulestore.upkeep.pruning.plan import Plan, PlanHeader, PlanSummary, read_plan, reasons_in
+from modulestore.storage.plan_files import open_plan
+from modulestore.upkeep.pruning.plan import PlanHeader, PlanSummary, read_plan, reasons_in
 from modulestore.upkeep.pruning.policy import Policy, Retention, parse_duration, shown_duration
 from modulestore.upkeep.pruning.reasons import NOT_KEPT
 from modulestore.upkeep.sizes import shown_bytes
@@ -133,7 +134,8 @@ def show(context: typer.Context, plan_file: _PlanFile, json: Json = False) -> No
     Examples:
         modulestore prune show plan.jsonl
     """
-    read = _read(plan_file)
+    with open_plan(plan_file) as lines:
+        read = read_plan(lines, str(plan_file))
     if json:
         print_json(
             {
@@ -172,7 +174,7 @@ def why(
     wanted = VersionId.parse(version)
     reasons: Sequence[str]
     if plan_file is not None:
-        with _opened(plan_file) as lines:
+        with open_plan(plan_file) as lines:
             reasons = reasons_in(lines, wanted, str(plan_file))
     else:
         policy = _policy(keep if keep or within else 1, within, None, min_age, None)
@@ -274,20 +276,6 @@ def _course_policy(text: str) -> tuple[str, Retention]:
         f"--for {text!r} is not KEY=POLICY",
         hint="for example course-v1:Example+MS101+2026=keep:10,within:1y",
     )
-
-
-def _read(path: Path) -> Plan:
-    with _opened(path) as lines:
-        return read_plan(lines, str(path))
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        hint = "`modulestore prune plan -o FILE` makes one"
-        message = f"the plan cannot be read: {error.strerror}"
-        raise InvalidInput(message, place=str(path), hint=hint) from error
 
 
 def _summary_json(summary: PlanSummary) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from modulestore.keys import VersionId, as_course_key
 from modulestore.model.columns import VersionColumn
 from modulestore.model.values import Progress
 from modulestore.storage.new_files import cannot_write
+from modulestore.storage.plan_files import open_plan
 from modulestore.storage.spool import Spool
 from modulestore.upkeep.pruning.plan import Plan, PlanSummary, read_plan
 from modulestore.upkeep.pruning.policy import Policy
@@ -218,10 +219,5 @@ def _opened(partial: Path, target: Path) -> BinaryIO:
 
 
 def _read(path: Path) -> Plan:
-    try:
-        with path.open("rb") as lines:
-            return read_plan(lines, str(path))
-    except OSError as error:
-        hint = "`modulestore prune plan -o FILE` makes one"
-        message = f"the plan cannot be read: {error.strerror}"
-        raise InvalidInput(message, place=str(path), hint=hint) from error
+    with open_plan(path) as lines:
+        return read_plan(lines, str(path))
