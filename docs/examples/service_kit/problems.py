@@ -22,6 +22,7 @@ from modulestore.errors import (
     DefinitionNotFound,
     DocumentTooLarge,
     EditConflict,
+    ExtraMissing,
     InvalidInput,
     ModuleStoreError,
     NotFound,
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 _STATUSES: tuple[tuple[type[ModuleStoreError], HTTPStatus], ...] = (
     (ReadOnlyStore, HTTPStatus.FORBIDDEN),
     (DocumentTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (ExtraMissing, HTTPStatus.INTERNAL_SERVER_ERROR),  # what the service is installed without
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DefinitionNotFound, HTTPStatus.INTERNAL_SERVER_ERROR),  # a damaged database
     (NotFound, HTTPStatus.NOT_FOUND),
