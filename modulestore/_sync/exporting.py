@@ -26,6 +26,9 @@ from modulestore.storage.archive_writing import ArchiveWriter, FolderWriter, Tar
 
 __all__ = ["ExportingStore"]
 
+# Whoever gives such a name does not want a folder of that name.
+_OTHER_ARCHIVES = (".zip", ".7z", ".gz", ".bz2", ".xz", ".zst")
+
 
 @dataclass(frozen=True, slots=True)
 class _Versions:
@@ -229,6 +232,12 @@ def _writer(dest: str | Path | BinaryIO, folder: str, update: bool, force: bool)
     path = Path(dest)
     if is_tar_name(path):
         return TarWriter(path, folder, force=force)
+    if path.suffix.lower() in _OTHER_ARCHIVES and not path.is_dir():
+        raise InvalidInput(
+            "archives are tar files, and this is no name of one",
+            place=str(path),
+            hint="give a .tar.gz, .tgz or .tar, or a folder",
+        )
     return FolderWriter(path, update=update)
 
 

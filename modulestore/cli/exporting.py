@@ -11,7 +11,7 @@ import typer
 
 from modulestore.cli.output import counted, print_json, progress_bar
 from modulestore.cli.settings import Json, Key, open_store
-from modulestore.cli.terminal import print_lines
+from modulestore.cli.terminal import print_lines, room_on
 from modulestore.errors import InvalidInput
 
 __all__ = ["export"]
@@ -52,6 +52,8 @@ def export(
     to_stream = dest == "-"
     if to_stream and json:
         raise InvalidInput("standard output cannot have both the archive and JSON", hint="give a file")
+    if to_stream and room_on(sys.stdout) is not None:
+        raise InvalidInput("an archive is nothing for a terminal", hint="give a file, or `- > FILE`")
     with (
         open_store(context, must_exist=True) as store,
         nullcontext() if to_stream else progress_bar() as progress,

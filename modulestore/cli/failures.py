@@ -154,6 +154,8 @@ def _usage(error: typer.TyperException) -> dict[str, Any]:
         message = f"there is no option {option}"
         if context is not None and any(option in param.opts for param in context.find_root().command.params):
             hint = f"{option} stands before the command: modulestore {option} … {context.info_name} …"
+        elif any(option in param.opts for param in _params_of_commands(context)):
+            hint = f"{option} stands after the command: {path} COMMAND … {option}"
         elif error.possibilities:
             hint = f"did you mean {' or '.join(sorted(error.possibilities))}? {hint}"
     return {
@@ -162,3 +164,9 @@ def _usage(error: typer.TyperException) -> dict[str, Any]:
         "place": None,
         "hint": hint,
     }
+
+
+def _params_of_commands(context: typer.Context | None) -> list[Any]:
+    """Arguments and options of all commands of a group."""
+    commands = {} if context is None else getattr(context.command, "commands", {})
+    return [param for command in commands.values() for param in command.params]

@@ -150,7 +150,7 @@ def tag(
     author: Author = "-1",
     json: Json = False,
 ) -> None:
-    """Give a version a name, by which every command finds it. Tagged versions are never pruned.
+    """Give a version a name, which stands for its id from then on. Tagged versions are never pruned.
 
     Examples:
         modulestore tag course-v1:Example+MS101+2026 published 2026-spring

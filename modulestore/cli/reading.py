@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from modulestore import Store, VersionId
 from modulestore.cli.completing import block_types, branches
 from modulestore.cli.output import as_json_text, as_json_value, print_json, since
 from modulestore.cli.settings import Json, Key, Usage, field_and_value, open_store
@@ -21,11 +22,16 @@ from modulestore.model.inheritance import Resolved
 
 __all__ = ["blocks", "courses", "show", "tree"]
 
+_ID_LENGTH: Final = 24
+
 Branch = Annotated[
     str | None,
     typer.Option(help="draft, published or library; without it what learners see.", autocompletion=branches),
 ]
-Version = Annotated[str | None, typer.Option(help="Id of a version, instead of the head of a branch.")]
+Version = Annotated[
+    str | None,
+    typer.Option(help="Id of a version, or a tag, instead of the head of a branch.", autocompletion=branches),
+]
 
 
 def courses(context: typer.Context, json: Json = False) -> None:
@@ -64,7 +70,7 @@ def tree(
         modulestore tree course-v1:Example+MS101+2026 --depth 2
     """
     with open_store(context, must_exist=True) as store:
-        course = store.open(key, branch=branch, version=version)
+        course = store.open(key, branch=branch, version=_version_id(store, key, version))
     if json:
         print_json({"key": course.key, "version": course.version, "root": _node(course.root, depth)})
         return
@@ -72,6 +78,11 @@ def tree(
     _grow(shown, course.root, depth)
     # On a terminal long titles go on in the next line, between the lines of the tree.
     console().print(shown, soft_wrap=room_on(sys.stdout) is None)
+
+
+def _version_id(store: Store, key: str, name: str | None) -> VersionId | str | None:
+    """The version that ``--version`` names. No tag is as long as an id, which needs no look at the index."""
+    return name if name is None or len(name) == _ID_LENGTH else store.version(key, name).version
 
 
 def _node(block: Block, depth: int | None) -> dict[str, Any]:
@@ -118,7 +129,7 @@ def blocks(
     """
     tests = [_test(condition) for condition in where or ()]
     with open_store(context, must_exist=True) as store:
-        course = store.open(key, branch=branch, version=version)
+        course = store.open(key, branch=branch, version=_version_id(store, key, version))
     found = [block for block in course.blocks(type) if all(test(block) for test in tests)]
     if json:
         print_json([{**_short(block), "path": [_short(parent) for parent in block.path]} for block in found])

@@ -39,7 +39,10 @@ class VersionId(bytes):
             InvalidKey: anything else.
         """
         if not _is_hex_id(text):
-            raise InvalidKey(f"{shown(text)} is not a version id: expected 24 hexadecimal digits")
+            raise InvalidKey(
+                f"{shown(text)} is not a version id: expected 24 hexadecimal digits",
+                hint="`modulestore log KEY` lists the versions of a course",
+            )
         return cls(bytes.fromhex(text))
 
     @property

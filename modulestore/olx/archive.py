@@ -26,6 +26,7 @@ from modulestore.olx.unpacking import Limits, UnpackedTree, Unpacking
 __all__ = ["Limits", "open_archive"]
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK"
 _HINT = "give a folder, or a .tar.gz that a course or library was exported to"
 
 
@@ -105,6 +106,8 @@ def _decompressed(file: BinaryIO, name: str, limits: Limits) -> ForwardReader:
     packed = os.fstat(file.fileno()).st_size
     magic = file.read(len(_GZIP))
     file.seek(0)
+    if magic == _ZIP:
+        raise InvalidArchive("is a ZIP file", place=name, hint="unpack it, and give the folder")
     data = gzip.GzipFile(fileobj=file) if magic == _GZIP else file
     largest = limits.size + limits.members * 3 * tarfile.BLOCKSIZE
     by_ratio = max(limits.ratio_from, packed * limits.ratio)

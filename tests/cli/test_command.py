@@ -55,6 +55,22 @@ def test_blocks_by_value(run: Run, sample_course: str) -> None:
     assert both == []
 
 
+def test_a_version_by_its_tag(run: Run, sample_course: str) -> None:
+    run("import", sample_course)
+    run("tag", KEY, "draft", "spring")
+    run("edit", KEY, "--delete", f"block-v1:{KEY[10:]}+type@vertical+block@a-walk-at-night")
+    draft = run("blocks", KEY, "--version", "draft")
+    tagged = run("blocks", KEY, "--version", "spring")
+    assert {block["id"] for block in tagged} - {block["id"] for block in draft} == {
+        "a-walk-at-night",
+        "by-night",
+        "how-long",
+    }
+    tree = run("tree", KEY, "--version", "spring")
+    assert run("tree", KEY, "--version", tree["version"]) == tree
+    assert tree["version"] != run("tree", KEY, "--branch", "draft")["version"]
+
+
 def test_one_block(run: Run, sample_course: str) -> None:
     run("import", sample_course)
     problem = run("blocks", KEY, "--type", "problem", "--where", "graded=true")[0]
@@ -106,7 +122,7 @@ def test_upgrade(run: Run, sample_course: str, url: str) -> None:
         (["tree", "course-v1:No+Such+Course"], 3, "CourseNotFound", "course-v1:No+Such+Course"),
         (["tree", KEY, "--branch", "nonsense"], 2, "InvalidInput", "nonsense"),
         (["tree", KEY, "--branch", "library"], 3, "BranchNotFound", "library"),
-        (["tree", KEY, "--version", "0123"], 2, "InvalidKey", "0123"),
+        (["tree", KEY, "--version", "0123"], 3, "VersionNotFound", "0123"),
         (["tree", KEY, "--version", "0" * 24], 3, "VersionNotFound", "0" * 24),
         (["show", f"block-v1:{KEY[10:]}+type@video+block@none"], 3, "BlockNotFound", "video/none"),
         (["show", KEY], 2, "InvalidKey", "course-v1"),

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -86,6 +87,12 @@ there is no option -x
 2 $ courses --store sqlite:///x.db
 there is no option --store
 --store stands before the command: modulestore --store … courses …
+2 $ --branch draft tree K
+there is no option --branch
+--branch stands after the command: modulestore COMMAND … --branch
+2 $ assets --locked list K
+there is no option --locked
+--locked stands after the command: modulestore assets COMMAND … --locked
 2 $ tree K --depth
 option '--depth' requires an argument
 `modulestore tree --help` shows how it is used
@@ -107,6 +114,9 @@ give a folder, or a .tar.gz that a course or library was exported to
 2 $ import text.tar.gz
 text.tar.gz: is no readable tar file: truncated header
 give a folder, or a .tar.gz that a course or library was exported to
+2 $ import course.zip
+course.zip: is a ZIP file
+unpack it, and give the folder
 2 $ --store sqlite:///text.tar.gz courses
 HERE/text.tar.gz: the file is no SQLite database
 give the path of another file
@@ -146,6 +156,15 @@ course-v1:Example+MS101+2026: 'a' is no version, tag or branch
 2 $ export course-v1:Example+MS101+2026 none/x.tar.gz
 none/x.tar.gz: cannot be written: No such file or directory
 give a file in a folder that exists
+2 $ export course-v1:Example+MS101+2026 x.zip
+x.zip: archives are tar files, and this is no name of one
+give a .tar.gz, .tgz or .tar, or a folder
+3 $ tree course-v1:Example+MS101+2026 --version a
+course-v1:Example+MS101+2026: 'a' is no version, tag or branch
+`modulestore log` lists versions
+2 $ prune why a
+'a' is not a version id: expected 24 hexadecimal digits
+`modulestore log KEY` lists the versions of a course
 2 $ bundle course-v1:Example+MS101+2026 none/x.bundle
 none/x.bundle: cannot be written: No such file or directory
 give a file in a folder that exists
@@ -182,9 +201,11 @@ say what: --set, --unset, --add, --move or --delete
 @pytest.mark.parametrize(("line", "code", "said"), cases(IN_AN_EMPTY_FOLDER))
 def test_in_an_empty_folder(complain: Complain, tmp_path: Path, line: str, code: int, said: str) -> None:
     (tmp_path / "text.tar.gz").write_text("hi")
+    with zipfile.ZipFile(tmp_path / "course.zip", "w") as packed:
+        packed.writestr("course/course.xml", '<course org="A" course="B" url_name="C"/>')
     lines = complain(*line.split(), exit_code=code)
     assert said_so(lines, said), lines
-    assert sorted(os.listdir(tmp_path)) == ["text.tar.gz"]
+    assert sorted(os.listdir(tmp_path)) == ["course.zip", "text.tar.gz"]
 
 
 @pytest.mark.parametrize(("line", "code", "said"), cases(WITH_A_COURSE))

@@ -128,3 +128,11 @@ def test_help_fits_the_terminal(folder: Path) -> None:
     described = narrow.partition("\nExamples:")[0]
     assert max(map(len, described.splitlines())) <= 60
     assert "\x1b" not in narrow
+
+
+def test_an_archive_is_nothing_for_a_terminal(folder: Path) -> None:
+    shown = COLOURS.sub("", in_a_terminal("export", KEY, "-", folder=folder))
+    assert shown.splitlines() == [
+        "modulestore: an archive is nothing for a terminal",
+        "  give a file, or `- > FILE`",
+    ]
