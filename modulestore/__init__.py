@@ -13,8 +13,8 @@ index.
         edit.update(video, display_name="A better name")
     store.publish(course.key, author="ana")
 
-``connect_async`` gives the same names to be awaited. Errors are in :mod:`modulestore.errors`, keys in
-:mod:`modulestore.keys`, what a store does while it works in :mod:`modulestore.observing`.
+``connect_async`` gives the same names to be awaited. Errors are in `modulestore.errors`, keys in
+`modulestore.keys`, what a store does while it works in `modulestore.observing`.
 """
 
 from modulestore._async.assets import AsyncAssets

@@ -37,7 +37,7 @@ class AssetUse(AssetsBase):
 
     async def used(self, course: object) -> Sequence[CourseFile]:
         """The files that the heads of a course use, thumbnails too, by name. All that may be used counts: see
-        :mod:`modulestore.model.file_use`.
+        `modulestore.model.file_use`.
 
         Cost: the index, the metadata of all files, both heads, all their content, 200 definitions in a round
         trip, and the bytes of used files that may speak of others: pages, style sheets, scripts.

@@ -55,7 +55,7 @@ class AsyncStore(
 ):
     """Courses and libraries in one database.
 
-    Made by :func:`modulestore.connect_async`. Use it as a context manager, or :meth:`close` it. It may be
+    Made by `modulestore.connect_async`. Use it as a context manager, or `close` it. It may be
     used from several tasks at once.
     """
 

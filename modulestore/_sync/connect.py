@@ -69,7 +69,7 @@ def connect(
             once: ``s3://bucket/folder``, ``file:///srv/objects``, or whatever fsspec has a file system for.
             Files that are there are read without it; deleting what nobody needs takes it.
         observe: called with an event for every call of the database and the cache, every commit, and every
-            read of versions (:mod:`modulestore.observing`).
+            read of versions (`modulestore.observing`).
 
     Raises:
         InvalidURL: a URL names no store, no cache, or no place for objects; or a SQLite file is to have one.

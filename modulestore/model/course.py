@@ -1,6 +1,6 @@
 """A course as a reader sees it: an immutable snapshot of one version, and its blocks.
 
-A :class:`Course` never does I/O. A :class:`Block` is a light view, made when it is asked for: a course and a
+A `Course` never does I/O. A `Block` is a light view, made when it is asked for: a course and a
 position.
 """
 
@@ -310,7 +310,7 @@ class Block:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a setting on this block: its own, or inherited, or a default (see
-        :mod:`modulestore.model.inheritance`).
+        `modulestore.model.inheritance`).
 
         ``default`` is for a field that nothing sets and that the block's type is not known to have. Content
         is not here: ``store.load_content`` reads it.
