@@ -21,7 +21,7 @@ from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry
 from modulestore.model.plain import PlainCourse
 from modulestore.model.values import Progress
-from modulestore.olx.writing import ASSETS_JSON, Written, listed_files, write_course
+from modulestore.olx.writing import ASSETS_JSON, DRAFTS_FOLDER, Written, listed_files, write_course
 from modulestore.storage.archive_writing import ArchiveWriter, FolderWriter, TarWriter, is_tar_name
 
 __all__ = ["ExportingStore"]
@@ -63,7 +63,8 @@ class ExportingStore(StoreBase):
                 ``.tar.gz`` to; or a folder.
             version: an id, a tag, or a branch, whose head is meant; without, both heads.
             since: an id, a tag, or a branch, that ``dest``, a folder, has an export of: what has changed
-                since is written, what is gone is removed, and everything else there stays as it is.
+                since is written, what is gone is removed, and everything else there stays as it is, but in
+                ``drafts``, which becomes what the drafts are.
             files: write the static files too.
             force: overwrite the tar file that is there.
             progress: called with what is being done, how much of it is done, and how much there is.
@@ -195,8 +196,14 @@ def _changes(
         )
     folder = Path(dest)
     # What was said of static files, and which there were, is seen in the folder: they have no versions.
-    changed = {path for path, data in written.files.items() if before.files.get(path) != data} - {ASSETS_JSON}
-    removed = before.files.keys() - written.files.keys()
+    # Nor does a version of one branch say which drafts the folder has: they may be younger.
+    changed = {
+        path
+        for path, data in written.files.items()
+        if data != (_bytes(folder / path) if path.startswith(DRAFTS_FOLDER) else before.files.get(path))
+    } - {ASSETS_JSON}
+    there = before.files.keys() | _files_below(folder, DRAFTS_FOLDER)
+    removed = there - written.files.keys()
     if not files:
         return _Changes(sorted(changed), removed)
     changed |= {
@@ -210,6 +217,11 @@ def _changes(
         - written.files.keys()
         - written.statics.keys(),
     )
+
+
+def _files_below(folder: Path, name: str) -> set[str]:
+    """Paths of all files in a folder of this one."""
+    return {path.relative_to(folder).as_posix() for path in (folder / name).rglob("*") if path.is_file()}
 
 
 def _has(path: Path, file: CourseFile) -> bool:

@@ -189,6 +189,33 @@ def test_a_folder_is_brought_up_to_date(backend: Backend, tmp_path: Path) -> Non
 
 
 @BACKENDS
+def test_drafts_of_a_folder_are_those_of_now(backend: Backend, tmp_path: Path) -> None:
+    store = Store(backend)
+    store.import_course(COURSE)
+    store.tag(KEY, "published", "v1")
+    html, page, unit = (("html", "columns"), ("html", "hello"), ("vertical", "welcome"))
+    title = (store.open(KEY, branch="draft"))[unit].display_name
+    for block in (html, page, unit):  # after the version that the folder will be said to have
+        with store.edit(KEY) as edit:
+            edit.update(block, display_name="A draft")
+    folder = tmp_path / "course"
+    store.export_course(KEY, folder)
+    (folder / "README.md").write_text("ours")
+    course = store.open(KEY, branch="draft")
+    store.discard(course[html].key)
+    with store.edit(KEY) as edit:
+        edit.update(page, display_name="Another draft")
+        edit.update(unit, display_name=title)
+    changed = store.export_course(KEY, folder, since="v1")
+    assert any(path.startswith("drafts/") for path in changed.removed)
+    store.export_course(KEY, tmp_path / "whole")
+    assert files_of(folder) == {**files_of(tmp_path / "whole"), "README.md": b"ours"}
+    assert (store.import_course(folder)).changed is False
+    again = store.export_course(KEY, folder, since="v1")
+    assert not [path for path in again.written or () if path.startswith("drafts/")]
+
+
+@BACKENDS
 def test_without_files(backend: Backend, tmp_path: Path) -> None:
     store = Store(backend)
     store.import_course(COURSE)

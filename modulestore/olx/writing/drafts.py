@@ -19,9 +19,9 @@ from modulestore.olx.names import pointed_file
 from modulestore.olx.problems import Problems
 from modulestore.olx.writing.blocks import BlockWriter, is_safe, write_left
 
-__all__ = ["write_drafts"]
+__all__ = ["DRAFTS_FOLDER", "write_drafts"]
 
-_FOLDER = "drafts/"
+DRAFTS_FOLDER = "drafts/"
 
 
 def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[str, bytes]:
@@ -29,7 +29,7 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
     if not plain.draft_blocks:
         return {}
     view = {**plain.blocks, **plain.draft_blocks}
-    writer = BlockWriter(plain.key, view, links, problems, base=_FOLDER)
+    writer = BlockWriter(plain.key, view, links, problems, base=DRAFTS_FOLDER)
     parents = _parents(view)
     listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
     for position, root, parent in _places(view, parents, _roots(plain.draft_blocks, parents)):
