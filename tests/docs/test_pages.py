@@ -24,6 +24,7 @@ from tests.old_store import small_course
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [
     "README.md",
+    "docs/index.md",
     "docs/tutorial.md",
     "docs/authoring.md",
     "docs/two-authors.md",
