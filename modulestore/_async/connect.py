@@ -99,6 +99,10 @@ async def _opened(url: str | DriverDatabase, must_exist: bool, objects: str | No
         return await _sqlite(url, must_exist)
     if scheme in ("mongodb", "mongodb+srv"):
         return await _mongo(url, objects)
+    if ":" not in url:
+        raise InvalidURL(
+            f"{shown_url(url)} names no store: it is no URL", hint=f"a SQLite file is sqlite:///{url}"
+        )
     raise InvalidURL(f"{shown_url(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
 
 

@@ -100,6 +100,10 @@ def _opened(url: str | DriverDatabase, must_exist: bool, objects: str | None) ->
         return _sqlite(url, must_exist)
     if scheme in ("mongodb", "mongodb+srv"):
         return _mongo(url, objects)
+    if ":" not in url:
+        raise InvalidURL(
+            f"{shown_url(url)} names no store: it is no URL", hint=f"a SQLite file is sqlite:///{url}"
+        )
     raise InvalidURL(f"{shown_url(url)} names no store: there is no kind {scheme!r}", hint=_HINT)
 
 

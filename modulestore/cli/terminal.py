@@ -20,7 +20,7 @@ from rich.text import Text
 __all__ = ["console", "cut", "one_line", "print_lines", "room_on", "styled", "wrapped"]
 
 _UNBOUNDED = 100_000
-_TOKEN = re.compile(r"\s*\S+")
+_TOKEN = re.compile(r"\s*(?:`modulestore [^`]*`\S*|\S+)")
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -90,7 +90,7 @@ def cut(text: str, room: int | None) -> str:
 def wrapped(text: str, room: int | None, hang: int) -> list[str]:
     """The text as lines in no more cells than there is room for, broken between words.
 
-    A word stays whole, though it be wider: keys are copied.
+    A word stays whole, though it be wider, and so does a command in a text: both are there to be copied.
 
     Args:
         hang: cells before all lines but the first.

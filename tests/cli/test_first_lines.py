@@ -121,7 +121,13 @@ unpack it, and give the folder
 HERE/text.tar.gz: the file is no SQLite database
 give the path of another file
 2 $ --store courses.db courses
-'courses.db' names no store: there is no kind 'courses.db'
+'courses.db' names no store: it is no URL
+a SQLite file is sqlite:///courses.db
+2 $ --store /srv/courses.db courses
+'/srv/courses.db' names no store: it is no URL
+a SQLite file is sqlite:////srv/courses.db
+2 $ --store postgres://localhost/courses courses
+'postgres://localhost/courses' names no store: there is no kind 'postgres'
 for example sqlite:///courses.db or mongodb://localhost:27017/edxapp
 5 $ --store mongodb://127.0.0.1:9/x?serverSelectionTimeoutMS=50 courses
 the database cannot be reached: 127.0.0.1:9: [Errno 111] Connection refused

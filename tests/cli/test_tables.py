@@ -117,6 +117,15 @@ def test_lines_keep_what_stands_before_them() -> None:
     assert wrapped("    value", 100, 6) == ["    value"]
 
 
+def test_a_command_in_a_text_stays_whole() -> None:
+    command = "`modulestore --store sqlite:///other.db import PATH`,"
+    assert wrapped(f"the first write makes one: {command} for one", 40, 2) == [
+        "the first write makes one:",
+        f"  {command}",
+        "  for one",
+    ]
+
+
 def test_commands_are_not_broken(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modulestore.cli.terminal.room_on", lambda stream: 20)
     print_lines(["    modulestore --store sqlite:///x.db conflicts", "    what is too long for it"])
