@@ -43,7 +43,8 @@ def main() -> int:
         (Path(folder) / "docs").symlink_to(ROOT / "docs")
         commands = Path(sys.executable).parent
         environment = os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
-        environment.pop("MODULESTORE_URL", None)
+        for name in ("URL", "CACHE", "OBJECTS"):
+            environment.pop(f"MODULESTORE_{name}", None)
         for line in lines(_free_port()):
             print(f"$ {line}", flush=True)
             if line.endswith(" &"):

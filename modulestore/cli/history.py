@@ -14,10 +14,10 @@ from modulestore.cli.output import print_json, since
 from modulestore.cli.settings import Author, Json, Key, VersionName, as_author, open_store
 from modulestore.cli.tables import Column, print_table
 from modulestore.cli.terminal import print_lines, room_on
-from modulestore.errors import InvalidKey
+from modulestore.errors import InvalidKey, VersionNotFound
 from modulestore.keys import as_course_key, as_usage_key
 
-__all__ = ["diff", "log", "tag"]
+__all__ = ["diff", "log", "tag", "untag"]
 
 
 def log(
@@ -161,3 +161,24 @@ def tag(
         print_json({"version": found, "name": name})
         return
     print(f"version {found} is tagged {name}")
+
+
+def untag(
+    context: typer.Context,
+    key: Key,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What a version is called.")],
+    json: Json = False,
+) -> None:
+    """Take a name from a version. To give it to another one, take it from the first.
+
+    Examples:
+        modulestore untag course-v1:Example+MS101+2026 2026-spring
+    """
+    with open_store(context, must_exist=True) as store:
+        found = store.untag(key, name)
+    if not found:
+        raise VersionNotFound(f"no version is tagged {name}", place=key, hint="`modulestore log` shows tags")
+    if json:
+        print_json({"name": name})
+        return
+    print(f"no version is tagged {name} any more")

@@ -132,6 +132,7 @@ _COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., Any]]]] = {
         "restore": restoring.restore,
         "undo": restoring.undo,
         "tag": history.tag,
+        "untag": history.untag,
     },
     "Files": {"assets": assets.assets, "serve": serving.serve},
     "Upkeep": {

@@ -157,16 +157,20 @@ def show(
     context: typer.Context,
     usage_key: Usage,
     branch: Branch = None,
+    version: Version = None,
     json: Json = False,
 ) -> None:
     """Show one block: its own settings, those that apply to it and where they come from, its content.
 
     Examples:
         modulestore show block-v1:Example+MS101+2026+type@problem+block@quiz-range
+        modulestore show block-v1:Example+MS101+2026+type@html+block@columns --branch draft
     """
     usage = as_usage_key(usage_key)
     with open_store(context, must_exist=True) as store:
-        course = store.open(usage.course, branch=branch)
+        course = store.open(
+            usage.course, branch=branch, version=_version_id(store, str(usage.course.bare), version)
+        )
         block = course[usage]
         content = store.load_content([block])[block]
     details = {

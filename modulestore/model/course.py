@@ -111,7 +111,7 @@ class Course:
             raise BlockNotFound(
                 f"there is no block {key[0]}/{key[1]} in version {self.version}",
                 place=str(self.key),
-                hint="it may be on another branch, or in another version",
+                hint="it may be on another branch (draft, published), or in another version",
             )
         return Block(self, position)
 

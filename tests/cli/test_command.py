@@ -71,6 +71,19 @@ def test_a_version_by_its_tag(run: Run, sample_course: str) -> None:
     assert tree["version"] != run("tree", KEY, "--branch", "draft")["version"]
 
 
+def test_a_block_of_a_version_and_a_tag_that_moves(run: Run, sample_course: str) -> None:
+    page = f"block-v1:{KEY[10:]}+type@html+block@columns"
+    run("import", sample_course)
+    run("tag", KEY, "draft", "spring")
+    run("edit", KEY, "--set", page, 'display_name="Others"')
+    assert run("show", page, "--branch", "draft")["settings"]["display_name"] == "Others"
+    assert run("show", page, "--version", "spring")["settings"]["display_name"] == "The columns"
+    assert run("untag", KEY, "spring") == {"name": "spring"}
+    assert run("untag", KEY, "spring", exit_code=3)["type"] == "VersionNotFound"
+    run("tag", KEY, "draft", "spring")
+    assert run("show", page, "--version", "spring")["settings"]["display_name"] == "Others"
+
+
 def test_one_block(run: Run, sample_course: str) -> None:
     run("import", sample_course)
     problem = run("blocks", KEY, "--type", "problem", "--where", "graded=true")[0]
