@@ -9,7 +9,7 @@ database shows the right "has unpublished changes" badges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,10 @@ from modulestore.model.definition import Definition
 from modulestore.model.deriving import derive
 from modulestore.model.diff import Diff, diff
 from modulestore.model.exporting import plain_course
+from modulestore.model.fields import is_detached
 from modulestore.model.index import IndexEntry
 from modulestore.model.local_work import LocalRules, with_local_work
-from modulestore.model.plain import PlainBlock, PlainCourse, Problem
+from modulestore.model.plain import PlainBlock, PlainCourse, Problem, with_root
 from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 from modulestore.model.values import Author
 
@@ -128,15 +129,21 @@ def plan_import(
     what the course has.
     """
     planner = _Planner(existing, author, now, ids)
-    plain = _with_root(plain, existing)
+    if existing is not None and existing.structures:
+        # Older courses have the run as the id of their root.
+        plain = with_root(plain, next(iter(existing.structures.values())).header.root)
     kept: list[BlockKey] = []
     if existing is not None and rules is not None:
         plain, kept = with_local_work(plain, _as_plain(existing), rules)
     if isinstance(plain.key, LibraryKey):
-        planner.plan_branch(LIBRARY, plain, plain.blocks, {})
+        planner.plan_branch(LIBRARY, plain, plain.blocks, ())
     else:
-        planner.plan_branch(DRAFT, plain, {**plain.blocks, **plain.draft_blocks}, {})
-        planner.plan_branch(PUBLISHED, plain, plain.blocks, plain.draft_blocks)
+        drafts = (
+            _shown(plain.root, {**plain.blocks, **plain.draft_blocks}) if plain.draft_blocks else plain.blocks
+        )
+        differing = plain.draft_blocks.keys() | (plain.blocks.keys() - drafts.keys())
+        planner.plan_branch(DRAFT, plain, drafts, ())
+        planner.plan_branch(PUBLISHED, plain, plain.blocks, differing)
     return replace(planner.finish(plain), drafts=plain.draft_count, kept=tuple(kept))
 
 
@@ -146,21 +153,15 @@ def _as_plain(existing: Existing) -> PlainCourse:
     return plain_course(existing.entry.key, published, structures.get(DRAFT), existing.definitions)
 
 
-def _with_root(plain: PlainCourse, existing: Existing | None) -> PlainCourse:
-    """The same course under the root id that the store has: older courses have the run there."""
-    if existing is None or not existing.structures:
-        return plain
-    root = next(iter(existing.structures.values())).header.root
-    if root == plain.root:
-        return plain
-
-    def renamed(blocks: Mapping[BlockKey, PlainBlock]) -> dict[BlockKey, PlainBlock]:
-        return {
-            root if key == plain.root else key: replace(block, key=root) if key == plain.root else block
-            for key, block in blocks.items()
-        }
-
-    return replace(plain, root=root, blocks=renamed(plain.blocks), draft_blocks=renamed(plain.draft_blocks))
+def _shown(root: BlockKey, view: Mapping[BlockKey, PlainBlock]) -> Mapping[BlockKey, PlainBlock]:
+    """The blocks that the root leads to, and the pages beside: not what the drafts have taken out."""
+    found, waiting = {root}, [root]
+    while waiting:
+        for child in view[waiting.pop()].children or ():
+            if child in view and child not in found:
+                found.add(child)
+                waiting.append(child)
+    return {key: block for key, block in view.items() if key in found or is_detached(key.type)}
 
 
 class _Planner:
@@ -186,9 +187,9 @@ class _Planner:
         branch: str,
         plain: PlainCourse,
         target: Mapping[BlockKey, PlainBlock],
-        drafts: Mapping[BlockKey, PlainBlock],
+        drafts: Collection[BlockKey],
     ) -> None:
-        """Work out one branch. ``drafts``: blocks of a published branch whose draft differs."""
+        """Work out one branch. ``drafts``: blocks of a published branch whose draft differs, or is gone."""
         base = self.existing.structures.get(branch) if self.existing else None
         version = next(self.ids)
         kept = [] if base is None else [key for key in _keys(base) if key in target]
@@ -310,7 +311,7 @@ class _Planner:
     def _draft_info(self, key: BlockKey) -> EditInfo:
         draft = self.heads[DRAFT]
         position = draft.position(key)
-        assert position is not None, "the draft branch has every published block"
+        assert position is not None, "a block that the draft branch lacks differs"
         return draft.data.edit_info(position)
 
     def finish(self, plain: PlainCourse) -> ImportPlan:

@@ -8,14 +8,14 @@ structures and definitions (``modulestore.model.importing``); the archive format
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.comparing import same_value
 
-__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem", "same_block"]
+__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem", "same_block", "with_root"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,20 @@ class PlainCourse:
         ``draft_blocks`` for a child only.
         """
         return sum(key.type not in DIRECT_ONLY for key in self.draft_blocks)
+
+
+def with_root(plain: PlainCourse, root: BlockKey) -> PlainCourse:
+    """The same course, whose root block has this key."""
+    if root == plain.root:
+        return plain
+
+    def renamed(blocks: Mapping[BlockKey, PlainBlock]) -> dict[BlockKey, PlainBlock]:
+        return {
+            root if key == plain.root else key: replace(block, key=root) if key == plain.root else block
+            for key, block in blocks.items()
+        }
+
+    return replace(plain, root=root, blocks=renamed(plain.blocks), draft_blocks=renamed(plain.draft_blocks))
 
 
 def same_block(one: PlainBlock, other: PlainBlock) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from modulestore import LocalRules
 from modulestore._async.ports import Backend
+from modulestore._async.sqlite import open_sqlite
 from modulestore._async.store import AsyncStore
 from modulestore.keys import BlockKey
 from modulestore.testing._async.courses import SMALL_COURSE, make_small_course
@@ -84,3 +85,28 @@ async def test_some_of_it_stays(backend: Backend, tmp_path: Path) -> None:
     assert UNIT in draft
     assert not await store.changes(SMALL_COURSE)
     assert (await store.check(SMALL_COURSE)).is_sound
+
+
+@BACKENDS
+async def test_what_a_draft_has_taken_out(backend: Backend, tmp_path: Path) -> None:
+    """It is not on the draft branch, where nothing would lead to it: an import of an export is no change."""
+    store = AsyncStore(backend)
+    await make_small_course(store)
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.update(("problem", "a2"), data="<problem/>\n")
+    await store.publish(SMALL_COURSE)
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.delete(A1)
+        edit.delete(("vertical", "c"))
+    await store.export_course(SMALL_COURSE, tmp_path / "course")
+    assert not (await store.import_course(tmp_path / "course", strict=True)).changed
+    async with AsyncStore(await open_sqlite(tmp_path / "other.db")) as other:
+        await other.import_course(tmp_path / "course", strict=True)
+        draft = await other.open(SMALL_COURSE, branch="draft")
+        assert A1 not in draft
+        assert ("vertical", "c") not in draft
+        assert A1 in await other.open(SMALL_COURSE)
+        assert (await other.check(SMALL_COURSE)).problems == ()
+        assert (await other.changes(SMALL_COURSE)).keys() == (await store.changes(SMALL_COURSE)).keys()
+        await other.publish(SMALL_COURSE)
+        assert A1 not in await other.open(SMALL_COURSE)

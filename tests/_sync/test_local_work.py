@@ -10,6 +10,7 @@ import pytest
 
 from modulestore import LocalRules
 from modulestore._sync.ports import Backend
+from modulestore._sync.sqlite import open_sqlite
 from modulestore._sync.store import Store
 from modulestore.keys import BlockKey
 from modulestore.testing._sync.courses import SMALL_COURSE, make_small_course
@@ -83,3 +84,28 @@ def test_some_of_it_stays(backend: Backend, tmp_path: Path) -> None:
     assert UNIT in draft
     assert not store.changes(SMALL_COURSE)
     assert (store.check(SMALL_COURSE)).is_sound
+
+
+@BACKENDS
+def test_what_a_draft_has_taken_out(backend: Backend, tmp_path: Path) -> None:
+    """It is not on the draft branch, where nothing would lead to it: an import of an export is no change."""
+    store = Store(backend)
+    make_small_course(store)
+    with store.edit(SMALL_COURSE) as edit:
+        edit.update(("problem", "a2"), data="<problem/>\n")
+    store.publish(SMALL_COURSE)
+    with store.edit(SMALL_COURSE) as edit:
+        edit.delete(A1)
+        edit.delete(("vertical", "c"))
+    store.export_course(SMALL_COURSE, tmp_path / "course")
+    assert not (store.import_course(tmp_path / "course", strict=True)).changed
+    with Store(open_sqlite(tmp_path / "other.db")) as other:
+        other.import_course(tmp_path / "course", strict=True)
+        draft = other.open(SMALL_COURSE, branch="draft")
+        assert A1 not in draft
+        assert ("vertical", "c") not in draft
+        assert A1 in other.open(SMALL_COURSE)
+        assert (other.check(SMALL_COURSE)).problems == ()
+        assert (other.changes(SMALL_COURSE)).keys() == (store.changes(SMALL_COURSE)).keys()
+        other.publish(SMALL_COURSE)
+        assert A1 not in other.open(SMALL_COURSE)
