@@ -18,7 +18,7 @@ from modulestore.olx.names import block_id
 from modulestore.olx.problems import clipped
 from modulestore.olx.rules.bodies import decoded_body
 
-__all__ = ["DETACHED_FOLDERS", "read_detached", "renamed_tabs"]
+__all__ = ["DETACHED_FOLDERS", "is_field_file", "read_detached", "renamed_tabs"]
 
 DETACHED_FOLDERS = {
     "about": "about",
@@ -30,10 +30,10 @@ DETACHED_FOLDERS = {
 _FIELD_FILE = re.compile(r"(?P<id>.+)\.(?P<field>[a-z_]+)\.json")
 
 
-def read_detached(loader: Loader, run: str, tabs: object) -> None:
+def read_detached(loader: Loader, run: str | None, tabs: object) -> None:
     """Read the files of the four folders as blocks, after those of the tree.
 
-    The files in a folder of the run replace those of the same name beside it.
+    The files in a folder of the run replace those of the same name beside it. Drafts have no run.
     """
     by_folder: dict[str, list[str]] = {}
     for path in loader.tree.names():
@@ -41,7 +41,7 @@ def read_detached(loader: Loader, run: str, tabs: object) -> None:
         by_folder.setdefault(folder, []).append(file)
     for folder, block_type in DETACHED_FOLDERS.items():
         read: dict[BlockKey, str] = {}
-        for place in (folder, f"{folder}/{run}"):
+        for place in (folder,) if run is None else (folder, f"{folder}/{run}"):
             for file in by_folder.get(place, ()):
                 _read_file(loader, f"{place}/{file}", block_type, read)
         if block_type == "static_tab":
@@ -66,7 +66,7 @@ def renamed_tabs(tabs: object, blocks: dict[BlockKey, PlainBlock]) -> object:
 def _read_file(loader: Loader, path: str, block_type: str, read: dict[BlockKey, str]) -> None:
     loader.used.add(path)
     file = path.rpartition("/")[2]
-    if (match := _FIELD_FILE.fullmatch(file)) and _is_extra(block_type, match["field"]):
+    if (match := _FIELD_FILE.fullmatch(file)) and is_field_file(block_type, match["field"]):
         written, field = match["id"], match["field"]
     else:
         written, field = file.rpartition(".")[0] or file, "data"
@@ -83,7 +83,8 @@ def _read_file(loader: Loader, path: str, block_type: str, read: dict[BlockKey, 
         read[key] = folder if field == "data" else ""
 
 
-def _is_extra(block_type: str, field: str) -> bool:
+def is_field_file(block_type: str, field: str) -> bool:
+    """Whether a content field of a page is in a file of its own, ``<id>.<field>.json``."""
     known = fields_of(block_type).get(field)
     return field != "data" and known is not None and known.scope is Scope.CONTENT
 

@@ -14,20 +14,21 @@ from modulestore.keys import BlockKey, is_block_id
 from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.fields import is_container, is_detached
 from modulestore.model.plain import PlainBlock
+from modulestore.olx.detached import read_detached
 from modulestore.olx.left import Left
 from modulestore.olx.loader import Loader
-from modulestore.olx.names import Named, block_id
+from modulestore.olx.names import Named, block_id, file_name
 from modulestore.olx.orphans import report_orphans
 from modulestore.olx.policy import Policy
 from modulestore.olx.problems import clipped
 from modulestore.olx.tree import SubTree
 from modulestore.olx.xml import Element, Malformed, drop_attribute
 
-__all__ = ["INDEX", "Drafts", "read_drafts"]
+__all__ = ["INDEX", "PARENTS", "Drafts", "read_drafts"]
 
 _FOLDER = "drafts"
 INDEX: Final = "index_in_children_list"
-_PARENTS = ("parent_url", "parent_sequential_url")
+PARENTS: Final = ("parent_url", "parent_sequential_url")
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ def read_drafts(published: Loader) -> Drafts:
         base=f"{_FOLDER}/",
         elsewhere=published.blocks,
     )
+    left = Left(tree, published.problems, loader.base)
+    loader.containers = left.containers
     roots = [root for path in tree.names() if path.endswith(".xml") and (root := _root(loader, path))]
     # Equal indices keep the order of the files.
     waiting = sorted(roots, key=lambda root: root.position)
@@ -79,7 +82,7 @@ def read_drafts(published: Loader) -> Drafts:
             f"its parent {root.parent.type}/{root.parent.id} is nowhere in the course",
             "the draft is left out",
         )
-    left = Left(tree, published.problems, loader.base)
+    read_detached(loader, None, None)
     left.apply_fields(loader.blocks)
     left.apply_outline(view)
     report_orphans(loader)
@@ -120,7 +123,11 @@ def _root(loader: Loader, path: str) -> _Root | None:
     if index is None:
         loader.used.discard(path)  # the text is somewhere in the content: it is no root, but may be a child
         return None
-    parent_text = next((text for name in _PARENTS if (text := element.get(name))), "")
+    if (named := element.get("url_name")) and file_name(BlockKey(block_type, named)) == written:
+        # No file can be called as this block is: its name is in the element.
+        written = named
+        drop_attribute(element, "url_name")
+    parent_text = next((text for name in PARENTS if (text := element.get(name))), "")
     parent = loader.references.pointed(parent_text)
     if not is_block_id(block_type) or not block_id(written):
         loader.problems.add(place, f"{clipped(path)} cannot be the file of a block", "the draft is left out")
@@ -137,7 +144,7 @@ def _root(loader: Loader, path: str) -> _Root | None:
                 f"its parent {clipped(parent_text)} is in another course",
                 "read as the block of this name in this course",
             )
-        for name in (INDEX, *_PARENTS):
+        for name in (INDEX, *PARENTS):
             drop_attribute(element, name)
         key = BlockKey(block_type, block_id(written))
         return _Root(int(index), path, written, key, element, parent.key)

@@ -5,14 +5,17 @@ Source: course archive format, root and identity.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from modulestore.errors import InvalidArchive, InvalidKey
 from modulestore.keys import BlockKey, ContextKey, CourseKey, LibraryKey
 from modulestore.olx.names import cleaned
 from modulestore.olx.xml import Element
 
-__all__ = ["Identity", "course_identity", "library_identity"]
+__all__ = ["COURSE_ROOT", "Identity", "course_identity", "library_identity"]
+
+COURSE_ROOT: Final = BlockKey("course", "course")
+"""The root block of a course, whatever an archive calls it."""
 
 _HINT = "pass --key to say under which key to read it"
 
@@ -57,7 +60,7 @@ def course_identity(root: Element, folder: str, place: str) -> Identity:
             "the course has no url_name, slug or name", place=place, hint="give it a url_name"
         )
     org = root.get("org") or "edx"
-    return Identity(org, root.get("course") or folder, run, BlockKey("course", "course"))
+    return Identity(org, root.get("course") or folder, run, COURSE_ROOT)
 
 
 def library_identity(root: Element, folder: str) -> Identity:

@@ -2,19 +2,20 @@
 
 Platforms pass the file over. It is beside ``course.xml`` or ``library.xml``, and in ``drafts/``::
 
-    {"blocks": {"poll/one": {"settings": {"display_name": "\\u0007"}}},
+    {"blocks": {"poll/one": {"settings": {"display_name": "\\u0007"}}, "mine/box": {"children": true}},
      "outline": {"sequential/week": [["vertical", "b"], ["vertical", "a"]]}}
 
-``blocks`` are fields of blocks by scope: values that no attribute can have. ``outline``, in ``drafts/``
-alone, are children of blocks above units on the draft branch, where they are others than the drafts make
-them.
+``blocks`` are fields of blocks by scope: values that no attribute can have; ``asides``, where elements cannot
+say them; and ``children``, where the elements inside a block are blocks, though its type does not tell.
+``outline``, in ``drafts/`` alone, are children of blocks above units on the draft branch, where they are
+others than the drafts make them.
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from modulestore.keys import BlockKey
 from modulestore.model.branches import DIRECT_ONLY
@@ -56,13 +57,20 @@ class Left:
         for part in sorted(self._said.keys() - _PARTS):
             problems.add(self._place, f"this release does not know {clipped(part)}", "left out")
 
+    @property
+    def containers(self) -> frozenset[BlockKey]:
+        """Blocks whose elements are blocks, though their type does not tell."""
+        said = self._entries("blocks")
+        return frozenset(key for key, of in said if isinstance(of, dict) and of.get("children") is True)
+
     def apply_fields(self, blocks: MutableMapping[BlockKey, PlainBlock]) -> None:
-        """Set the fields of blocks."""
+        """Set the fields of blocks, and their asides."""
         for key, said in self._entries("blocks"):
             if key not in blocks or not isinstance(said, dict):
                 self._report(key)
                 continue
             block = blocks[key]
+            asides = said.get("asides")
             given = {scope: _fields(key, said.get(scope)) for scope in ("settings", "content")}
             others = given["settings"].get(OTHERS)
             if isinstance(others, dict) and isinstance(block.settings.get(OTHERS), dict):
@@ -71,6 +79,7 @@ class Left:
                 block,
                 settings={**block.settings, **given["settings"]},
                 content={**block.content, **given["content"]},
+                asides=asides if _are_asides(asides) else block.asides,
             )
 
     def apply_outline(self, view: Blocks) -> None:
@@ -92,6 +101,15 @@ class Left:
     def _report(self, key: BlockKey) -> None:
         name = clipped(f"{key.type}/{key.id}")
         self._problems.add(self._place, f"the entry {name} is for no block that takes one", "left out")
+
+
+def _are_asides(said: object) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(said, list) and all(
+        isinstance(aside, dict)
+        and isinstance(aside.get("aside_type"), str)
+        and isinstance(aside.get("fields"), dict)
+        for aside in said
+    )
 
 
 def _fields(key: BlockKey, said: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Source: course archive format, from XML node to block. What the rule of one type
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
@@ -15,12 +15,13 @@ from modulestore.keys import BlockKey, is_block_id
 from modulestore.model.fields import BLOCK_TYPES, is_container
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.links import Links
-from modulestore.olx.names import Named, block_id, digest_of, name_of, pointed_file
+from modulestore.olx.names import Named, block_id, digest_of, file_name, name_of, pointed_file
 from modulestore.olx.policy import Policy
 from modulestore.olx.problems import Problems, clipped
 from modulestore.olx.reading import FAMILY, Reading
 from modulestore.olx.references import References
 from modulestore.olx.rules import rule_of
+from modulestore.olx.rules.containers import pure_container
 from modulestore.olx.tree import FileTree
 from modulestore.olx.xml import Element, Malformed, attributes_of, inner_xml, parse_xml
 
@@ -63,6 +64,7 @@ class Loader:
         blocks: what has been read, in document order.
         used: the files that were read.
         places: where each block is defined.
+        containers: blocks whose elements are blocks, though their type does not tell.
     """
 
     tree: FileTree
@@ -75,6 +77,7 @@ class Loader:
     blocks: dict[BlockKey, PlainBlock] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     places: dict[BlockKey, str] = field(default_factory=dict)
+    containers: Collection[BlockKey] = ()
     _sources: dict[BlockKey, tuple[str, ...]] = field(default_factory=dict)
     _names: dict[BlockKey, Named] = field(default_factory=dict)
     _unnamed: Counter[str] = field(default_factory=Counter)
@@ -125,7 +128,8 @@ class Loader:
         reading = Reading(self, key, named.written, element, definition.path, element.get(FAMILY))
         self._chain.append((key, own_file))
         reading.take_asides()
-        rule_of(key.type)(reading)
+        rule = pure_container if key in self.containers else rule_of(key.type)
+        rule(reading)
         self._chain.pop()
         self.blocks[key] = reading.block()
         return key
@@ -187,6 +191,8 @@ class Loader:
         """The definition in a file, with the attributes of the element that names it."""
         root = self.parse(file, blanks=element.tag != "problem")
         given = {name: text for name, text in attributes_of(element).items() if name != "filename"}
+        if file == f"{element.tag}/{file_name(BlockKey(element.tag, given.get('url_name', '')))}.xml":
+            del given["url_name"]  # it says nothing but which block this is
         for name, text in given.items():
             if not file_wins or name not in root.attrib:
                 root.set(name, text)

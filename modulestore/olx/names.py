@@ -9,10 +9,10 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from modulestore.keys import is_block_id
+from modulestore.keys import BlockKey, is_block_id
 from modulestore.olx.xml import Element, outer_xml
 
-__all__ = ["Named", "block_id", "cleaned", "digest_of", "name_of", "pointed_file"]
+__all__ = ["Named", "block_id", "cleaned", "digest_of", "file_name", "name_of", "pointed_file"]
 
 _NOT_IN_NAME = re.compile(r"[^\w.%-]")
 _NOT_IN_ID = re.compile(r"[^\w\-~.:]")
@@ -62,3 +62,9 @@ def digest_of(element: Element, *more: object) -> str:
 def pointed_file(block_type: str, url_name: str) -> str:
     """The file of a block that a pointer names: ``:`` in the name stands for a folder."""
     return f"{block_type}/{url_name.replace(':', '/')}.xml"
+
+
+def file_name(key: BlockKey) -> str:
+    """What the file of a block is called that cannot be called as the block is, without its ending."""
+    digest = hashlib.sha1(f"{key.type}/{key.id}".encode(), usedforsecurity=False).hexdigest()
+    return f"{key.type}-{digest[:16]}"

@@ -67,6 +67,11 @@ def library(reading: Reading) -> None:
     """The root of a library: written as a pure block, with blocks inside."""
     for name in ("org", "library", "course"):
         drop_attribute(reading.element, name)
+    pure_container(reading)
+
+
+def pure_container(reading: Reading) -> None:
+    """Settings in attributes and options, blocks inside."""
     take_options(reading)
     take_pure(reading)
     reading.read_children()

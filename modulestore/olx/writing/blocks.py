@@ -5,7 +5,6 @@ Source: course archive format, which blocks get their own file on export; type r
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +14,12 @@ from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.left import LEFT
 from modulestore.olx.links import Links
-from modulestore.olx.names import pointed_file
+from modulestore.olx.names import file_name, pointed_file
 from modulestore.olx.problems import Problems
 from modulestore.olx.tree import is_ignored
 from modulestore.olx.writing.elements import Definition, element_text
-from modulestore.olx.writing.rules import rule_of
+from modulestore.olx.writing.fields import normal_content
+from modulestore.olx.writing.rules import holds_children, rule_of
 from modulestore.olx.writing.texts import json_text
 
 __all__ = ["BlockWriter", "is_safe", "write_left"]
@@ -47,9 +47,10 @@ class BlockWriter:
     problems: Problems
     base: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    left: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    left: dict[str, dict[str, Any]] = field(default_factory=dict)
     _pointers: dict[BlockKey, str] = field(default_factory=dict)
     _chain: list[BlockKey] = field(default_factory=list)
+    _defined: set[BlockKey] = field(default_factory=set)
     _parents: dict[BlockKey, set[BlockKey]] | None = None
 
     def element(self, key: BlockKey) -> str:
@@ -79,9 +80,17 @@ class BlockWriter:
             names = " → ".join(f"{one.type}/{one.id}" for one in [*self._chain, key])
             raise InvalidCourse(f"blocks contain each other: {names}", place=str(self.course))
         self._chain.append(key)
-        definition = rule_of(self.blocks[key])(self, self.blocks[key], more or {})
+        self._defined.add(key)
+        block = normal_content(self.blocks[key])
+        if block.children and not holds_children(block):
+            self.report(block, "blocks of its type have no children", "they are left out here")
+        definition = rule_of(block)(self, block, more or {})
         self._chain.pop()
         return definition
+
+    def has(self, key: BlockKey) -> bool:
+        """Whether a block was written."""
+        return key in self._defined
 
     def children(self, block: PlainBlock) -> list[str]:
         """What stands for the children of a block."""
@@ -98,6 +107,14 @@ class BlockWriter:
                         self._parents.setdefault(one, set()).add(key)
         return bool(self._parents.get(child, set()) - {parent})
 
+    def says_the_same(self, one: PlainBlock, other: PlainBlock) -> bool:
+        """Whether two states of a block are written alike, but for their children."""
+        return self._said(one) == self._said(other)
+
+    def _said(self, block: PlainBlock) -> tuple[object, ...]:
+        alone = BlockWriter(self.course, {block.key: block}, self.links, Problems())
+        return alone.define(block.key), alone.files, alone.left
+
     def put(self, path: str, text: str) -> None:
         """A file."""
         self.files[self.base + path] = text.encode()
@@ -107,6 +124,10 @@ class BlockWriter:
         for name, value in names.items():
             scope = "content" if name in block.content else "settings"
             self.left.setdefault(f"{block.key.type}/{block.key.id}", {}).setdefault(scope, {})[name] = value
+
+    def leave_more(self, block: PlainBlock, name: str, value: Any) -> None:
+        """Keep something else of a block for the file of what no element can say."""
+        self.left.setdefault(f"{block.key.type}/{block.key.id}", {})[name] = value
 
     def report(self, block: PlainBlock, message: str, action: str) -> None:
         """Report something about a block."""
@@ -120,21 +141,22 @@ class BlockWriter:
         """Where the body of a block goes, and what its ``filename`` is."""
         folder, _, name = pointed_file("html", block.key.id).removesuffix(".xml").rpartition("/")
         path = f"{folder}/{name}.html"
-        if not is_safe(path):
+        if not self.has_file(block.key) or not is_safe(path):
             # The reader looks for it in the folder of the block, and then in every folder above.
-            name = _safe_name(block.key)
-            path = f"{folder}/{name}.html" if is_safe(f"{folder}/{name}") else f"{name}.html"
+            name = file_name(block.key)
+            path = f"{folder}/{name}.html" if _are_folders(folder) else f"{name}.html"
         return path, name
 
     def has_file(self, key: BlockKey) -> bool:
         """Whether the file of a block can be called as the block is."""
-        return is_safe(pointed_file(key.type, key.id))
+        path = pointed_file(key.type, key.id)
+        return is_safe(path) and _are_folders(path.rpartition("/")[0])
 
     def _placed(self, key: BlockKey) -> tuple[str, str]:
         """The file of a block, and what points to it."""
         if self.has_file(key):
             return pointed_file(key.type, key.id), element_text(key.type, {"url_name": key.id})
-        name = _safe_name(key)
+        name = file_name(key)
         return f"{key.type}/{name}.xml", element_text(key.type, {"url_name": key.id, "filename": name})
 
 
@@ -155,6 +177,6 @@ def is_safe(path: str) -> bool:
     )
 
 
-def _safe_name(key: BlockKey) -> str:
-    digest = hashlib.sha1(f"{key.type}/{key.id}".encode(), usedforsecurity=False).hexdigest()
-    return f"{key.type}-{digest[:16]}"
+def _are_folders(path: str) -> bool:
+    """Whether these can be folders: one that is called like a file of another block cannot be beside it."""
+    return is_safe(path) and not any(part.endswith((".xml", ".html")) for part in path.split("/"))

@@ -12,12 +12,14 @@ from dataclasses import replace
 
 from modulestore.keys import BlockKey
 from modulestore.model.branches import DIRECT_ONLY
+from modulestore.model.fields import is_detached
 from modulestore.model.plain import PlainBlock, PlainCourse, same_block
 from modulestore.olx.drafts import INDEX
 from modulestore.olx.links import Links
-from modulestore.olx.names import pointed_file
+from modulestore.olx.names import file_name, pointed_file
 from modulestore.olx.problems import Problems
-from modulestore.olx.writing.blocks import BlockWriter, is_safe, write_left
+from modulestore.olx.writing.blocks import BlockWriter, write_left
+from modulestore.olx.writing.pages import write_pages
 
 __all__ = ["DRAFTS_FOLDER", "write_drafts"]
 
@@ -33,15 +35,19 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
     parents = _parents(view)
     listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
     for position, root, parent in _places(view, parents, _roots(plain.draft_blocks, parents)):
-        path = pointed_file(root.type, root.id)
-        if not is_safe(path):
-            writer.report(view[root], "no file can say where this draft is", "left out")
+        if parent not in plain.blocks:
+            writer.report(view[root], "what it is in is not published", "left out")
             continue
         more = {"parent_url": str(plain.key.usage(*parent)), INDEX: str(position)}
+        path = pointed_file(root.type, root.id)
+        if not writer.has_file(root):
+            path, more = f"{root.type}/{file_name(root)}.xml", {"url_name": root.id, **more}
         writer.put(path, f"{writer.define(root, more).text}\n")
         children = listed.setdefault(parent, [])
         if root not in children:
             children.insert(position, root)
+    pages = {key: block for key, block in plain.draft_blocks.items() if is_detached(key.type)}
+    write_pages(writer, pages, None)
     write_left(writer, _outline(writer, plain, listed))
     return writer.files
 
@@ -92,11 +98,13 @@ def _outline(
     """Lists of children in the outline that are others than units being added make them."""
     outline = {}
     for key, block in sorted(plain.draft_blocks.items()):
-        if key.type not in DIRECT_ONLY:
+        if key.type not in DIRECT_ONLY or is_detached(key.type):
             continue
-        if list(block.children or ()) != list(listed.get(key, ())):
-            outline[f"{key.type}/{key.id}"] = [list(child) for child in block.children or ()]
         published = plain.blocks.get(key)
+        # What could not be written is nowhere when the list is read.
+        children = [child for child in block.children or () if child in plain.blocks or writer.has(child)]
+        if published is not None and children != list(listed.get(key, ())):
+            outline[f"{key.type}/{key.id}"] = [list(child) for child in children]
         if published is None or not same_block(replace(published, children=block.children), block):
             writer.report(block, "it has no drafts, and differs from what is published", "as published")
     return outline

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modulestore.keys import ContextKey
 from modulestore.model.fields import FIELD_NAMES_NEVER_READ, Field, Kind, Scope, field_of
 from modulestore.model.plain import PlainBlock
+from modulestore.olx.drafts import INDEX, PARENTS
 from modulestore.olx.reading import FAMILY
 from modulestore.olx.references import block_of
 from modulestore.olx.values import OTHERS, REFERENCES, native_value
@@ -18,12 +19,17 @@ __all__ = [
     "Attributes",
     "classic_attributes",
     "native_fields",
+    "normal_content",
     "pure_attributes",
     "reference_texts",
 ]
 
 # The reader takes these for other fields, or passes over them.
-_TAKEN = FIELD_NAMES_NEVER_READ | {"name", "slug", FAMILY}
+_TAKEN = FIELD_NAMES_NEVER_READ | {"name", "slug", FAMILY, INDEX, *PARENTS}
+_TAKEN_BY_TYPE: Mapping[str, Collection[str]] = {
+    "discussion": ("id", "for"),
+    "video": ("from", "to", "youtube"),
+}
 
 
 @dataclass(slots=True)
@@ -48,6 +54,8 @@ class Attributes:
 def classic_attributes(block: PlainBlock, course: ContextKey, *, skip: Collection[str] = ()) -> Attributes:
     """The fields of a classic block but for those that are written otherwise."""
     found = Attributes()
+    others = block.settings.get(OTHERS)
+    has_others = OTHERS in block.settings
     for name, value in sorted({**block.content, **block.settings}.items()):
         if name in skip or name == OTHERS:
             continue
@@ -55,17 +63,25 @@ def classic_attributes(block: PlainBlock, course: ContextKey, *, skip: Collectio
         value, text = canonical(known, value), None
         if name not in _TAKEN and is_xml_name(name):
             text = _unknown_text(value) if known is None else _known_text(known, value, course)
+        if known is None and name in _TAKEN_BY_TYPE.get(block.key.type, ()):
+            text = None
+        if known is None and has_others and (not isinstance(others, Mapping) or name in others):
+            text = None  # two of one name: the attribute is the other one
         if text is None:
             found.left[name] = native(value)
+        elif known is None:
+            found.others[name] = text
         else:
             found.fields[name] = text
-    others = block.settings.get(OTHERS)
-    for name, value in sorted(others.items()) if isinstance(others, Mapping) else ():
-        free = name not in found.fields and name not in _TAKEN and field_of(block.key.type, name) is None
+    if has_others and not isinstance(others, Mapping):
+        found.left[OTHERS] = native(others)
+    for name, value in others.items() if isinstance(others, Mapping) else ():
+        free = name not in _TAKEN and field_of(block.key.type, name) is None
         if free and isinstance(value, str) and is_xml_name(name) and is_xml_text(value):
             found.others[name] = value
         else:
             found.leave(name, value)
+    found.others = dict(sorted(found.others.items()))
     return found
 
 
@@ -79,7 +95,7 @@ def pure_attributes(block: PlainBlock, *, skip: Collection[str] = ()) -> Attribu
             continue
         known = field_of(block.key.type, name)
         value, text = canonical(known, value), None
-        if name not in ("url_name", "slug", FAMILY) and is_xml_name(name):
+        if name not in ("url_name", "slug", FAMILY, INDEX, *PARENTS) and is_xml_name(name):
             text = _unknown_text(value) if known is None else pure_text(known.kind, value)
         if text is None:
             found.left[name] = native(value)
@@ -95,6 +111,15 @@ def canonical(known: Field | None, value: Any) -> Any:
     if known is None or known.kind in REFERENCES:
         return value
     return native_value(known.kind, native(value)).value
+
+
+def normal_content(block: PlainBlock) -> PlainBlock:
+    """The block with its content as the reader stores it: rules look at the texts among it."""
+    content = {
+        name: value if isinstance(value, str) else canonical(field_of(block.key.type, name), value)
+        for name, value in block.content.items()
+    }
+    return replace(block, content=content)
 
 
 def native_fields(block_type: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,5 +150,6 @@ def _known_text(known: Field, value: Any, course: ContextKey) -> str | None:
 
 
 def _unknown_text(value: Any) -> str | None:
+    value = native(value)
     text = value if isinstance(value, str) else json_text(value)
     return text if is_xml_text(text) else None

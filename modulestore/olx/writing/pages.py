@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from modulestore.keys import BlockKey
-from modulestore.model.fields import is_detached
+from modulestore.model.fields import Kind, field_of, is_detached
 from modulestore.model.plain import PlainBlock
-from modulestore.olx.detached import DETACHED_FOLDERS
+from modulestore.olx.detached import DETACHED_FOLDERS, is_field_file
 from modulestore.olx.writing.blocks import BlockWriter, is_safe
-from modulestore.olx.writing.fields import native_fields
+from modulestore.olx.writing.fields import native_fields, normal_content
 from modulestore.olx.writing.texts import json_text, native
 
 __all__ = ["write_pages"]
@@ -33,14 +33,24 @@ def _write(writer: BlockWriter, block: PlainBlock, of_tab: Mapping[str, Any]) ->
     if not is_safe(f"{folder}/{name}{ending}"):
         writer.report(block, "no file can have its name", "left out")
         return
+    block = normal_content(block)
     data = block.content.get("data", "")
     if not isinstance(data, str):
         writer.leave(block, {"data": native(data)})
         data = ""
     writer.put(f"{folder}/{name}{ending}", writer.portable(data))
     for field, value in block.content.items():
-        if field != "data":
+        if field == "data":
+            continue
+        known = field_of(block.key.type, field)
+        if not is_field_file(block.key.type, field) or (
+            known is not None and known.kind is Kind.LIST and not isinstance(value, list | tuple)
+        ):
+            writer.leave(block, {field: native(value)})
+        else:
             writer.put(f"{folder}/{name}.{field}.json", json_text(value, indent=4))
+    if block.asides:
+        writer.leave_more(block, "asides", native(list(block.asides)))
     settings = native_fields(block.key.type, block.settings)
     told = of_tab.items()
     writer.leave(block, {name: value for name, value in settings.items() if (name, value) not in told})

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lxml import etree
 
-from modulestore.model.fields import BLOCK_TYPES, Kind, fields_of
+from modulestore.model.fields import (
+    BLOCK_TYPES,
+    FIELD_NAMES_NEVER_READ,
+    Kind,
+    field_of,
+    fields_of,
+    is_container,
+)
 from modulestore.model.plain import PlainBlock
 from modulestore.olx.attributes import OPTION
-from modulestore.olx.problems import clipped
+from modulestore.olx.names import file_name
 from modulestore.olx.reading import FAMILY
 from modulestore.olx.references import block_of
 from modulestore.olx.rules.bodies import RERANDOMIZE_OF_OLD, says_something
@@ -34,7 +41,7 @@ from modulestore.olx.xml import Element, attributes_of, outer_xml, pretty_xml, s
 if TYPE_CHECKING:
     from modulestore.olx.writing.blocks import BlockWriter
 
-__all__ = ["asides_of", "options_of", "rule_of"]
+__all__ = ["asides_of", "holds_children", "options_of", "rule_of"]
 
 Rule: TypeAlias = "Callable[[BlockWriter, PlainBlock, Mapping[str, str]], Definition]"
 
@@ -59,7 +66,12 @@ def _rule_of_kind(block: PlainBlock) -> Rule:
 
 def _is_element(block: PlainBlock) -> bool:
     """Whether a block of an unknown type is its XML, and nothing else that has to be written."""
-    return set(block.content) == {"data"} and parsed(block.content["data"]) is not None
+    return not block.children and set(block.content) == {"data"} and parsed(block.content["data"]) is not None
+
+
+def holds_children(block: PlainBlock) -> bool:
+    """Whether the children of a block are written, if it has any."""
+    return is_container(block.key.type) or rule_of(block) is _pure
 
 
 def _container(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
@@ -91,8 +103,9 @@ def _problem(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) ->
     element = parsed(writer.portable(data) if isinstance(data, str) else data, blanks=False)
     if element is None:
         # No problem that could be shown, but somebody's work all the same.
-        _leave_content(writer, block, "data")
-        return _classic(writer, block, attributes, more)
+        if data != "":
+            _leave_content(writer, block, "data")
+        element = etree.Element("problem")
     _fill(writer, element, block, attributes, more)
     return Definition(pretty_xml(element).rstrip("\n"))
 
@@ -138,7 +151,9 @@ def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Def
     for name, text in {**kept, **attributes.fields, **more}.items():
         element.set(name, text)
     _put_first(element, asides_of(writer, block))
-    only_named = inline and len(element.attrib) == 1 + (FAMILY in element.attrib)
+    only_named = (
+        inline and block.key.type in BLOCK_TYPES and len(element.attrib) == 1 + (FAMILY in element.attrib)
+    )
     if only_named and not len(element) and not (element.text or "").strip():
         inline = False  # it would be taken for a pointer
         del element.attrib["url_name"]
@@ -147,10 +162,24 @@ def _raw(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Def
 
 def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> Definition:
     """Whole in its parent. Attributes that stay in its XML come before its settings, as they did."""
-    field, element = _kept_xml(block)
+    field, element = _kept_xml(block) if not block.children else (None, None)
+    if block.children:
+        writer.leave_more(block, "children", True)
     skip = () if field is None else (field,)
     attributes = pure_attributes(block, skip=skip)
-    head = {"url_name": block.key.id}
+    kept_whole = block.key.type not in BLOCK_TYPES and not block.children
+    # Content that is left replaces what the reader makes of the element: attributes would go with it.
+    replaced = kept_whole and element is None and "data" in block.content
+    for name in list(attributes.others):
+        unknown_content = name in block.content and field_of(block.key.type, name) is None
+        if (
+            replaced
+            or (kept_whole and name in FIELD_NAMES_NEVER_READ)
+            or (block.children and unknown_content)
+        ):
+            del attributes.others[name]
+            attributes.left[name] = native({**block.content, **block.settings}[name])
+    head = {} if more and kept_whole else {"url_name": block.key.id}  # a draft is called as its file is
     inside: list[str] = []
     if element is None:
         head |= {FAMILY: "xblock.v1", **attributes.others}
@@ -163,7 +192,7 @@ def _pure(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> De
             if str(name) in attributes.others or str(name) == FAMILY or str(name).startswith("{")
         }
         head |= {name: text for name, text in attributes.others.items() if name not in head}
-    options = options_of(attributes)
+    options = [] if replaced else options_of(attributes)
     writer.leave(block, attributes.left)
     inside = [*asides_of(writer, block), *options, *inside]
     if element is None:
@@ -270,7 +299,10 @@ def _video(writer: BlockWriter, block: PlainBlock, more: Mapping[str, str]) -> D
     told = {**attributes.fields, **attributes.others, **more}
     if writer.has_file(block.key) or more:
         return Definition(element_text("video", told, inside))
-    # Of videos the reader takes no ``filename``.
+    if not told and not inside:
+        told["filename"] = file_name(
+            block.key
+        )  # of videos the reader takes none; but a bare name is a pointer
     return Definition(element_text("video", {"url_name": block.key.id, **told}, inside), inline=True)
 
 
@@ -302,7 +334,7 @@ def _classic(
 
 
 def asides_of(writer: BlockWriter, block: PlainBlock) -> list[str]:
-    """The asides of a block, as elements."""
+    """The asides of a block, as elements; what these cannot say is left."""
     found = []
     for aside in block.asides:
         fields = {str(name): value for name, value in aside.get("fields", {}).items()}
@@ -314,9 +346,20 @@ def asides_of(writer: BlockWriter, block: PlainBlock) -> list[str]:
         names = [str(aside.get("aside_type")), *texts]
         if all(map(is_xml_name, names)) and all(map(is_xml_text, texts.values())) and _is_inside(content):
             found.append(element_text(names[0], {FAMILY: "xblock_asides.v1", **texts}, content))
-        else:
-            writer.report(block, f"its aside {clipped(names[0])} is no XML", "left out")
+    if len(found) < len(block.asides) or not all(map(_is_of_texts, block.asides)):
+        writer.leave_more(block, "asides", native(list(block.asides)))
     return found
+
+
+def _is_of_texts(aside: Mapping[str, Any]) -> bool:
+    """Whether an aside has what elements say, and nothing else."""
+    fields = aside.get("fields", {})
+    return (
+        set(aside) == {"aside_type", "fields"}
+        and all(isinstance(value, str) for value in fields.values())
+        and not {"url_name", FAMILY} & set(fields)
+        and fields.get("content", "text").strip() != ""
+    )
 
 
 def _fill(
@@ -325,8 +368,6 @@ def _fill(
     """Write the fields of a block into the element that has its content."""
     for name in [name for name in attributes.others if element.get(name) is None]:
         attributes.leave(name, attributes.others.pop(name))
-    if not writer.has_file(block.key) and not more and element.get("url_name") is None:
-        element.set("url_name", block.key.id)  # the reader takes it in from what points to the file
     for name, text in {**attributes.fields, **more}.items():
         element.set(name, text)
     writer.leave(block, attributes.left)

@@ -9,11 +9,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from modulestore.model.comparing import same_value
 from modulestore.model.fields import Kind
 from modulestore.olx.values import Value, classic_value, pure_value
+from modulestore.olx.xml import Malformed, parse_xml
 
 __all__ = ["classic_text", "is_xml_name", "is_xml_text", "json_text", "native", "pure_text"]
 
@@ -33,9 +36,11 @@ def pure_text(kind: Kind, value: Any) -> str | None:
 
 
 def native(value: Any) -> Any:
-    """A stored value as JSON has it: dates as text."""
+    """A stored value as JSON has it: dates as text, and numbers that are none."""
     if isinstance(value, datetime):
         return _date(value)
+    if isinstance(value, float) and not isfinite(value):
+        return json.dumps(value)  # NaN, Infinity, -Infinity: no reader of JSON takes these for numbers
     if isinstance(value, dict):
         return {str(name): native(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -55,7 +60,19 @@ def is_xml_text(text: str) -> bool:
 
 def is_xml_name(name: str) -> bool:
     """Whether an attribute or an element can be called so, without a namespace."""
-    return _NAME.fullmatch(name) is not None
+    if _NAME.fullmatch(name) is None:
+        return False
+    return name.isascii() or _is_element_name(name)
+
+
+@lru_cache(4096)
+def _is_element_name(name: str) -> bool:
+    """Letters and digits of XML are fewer than those of Unicode: its parser is asked."""
+    try:
+        parse_xml(f"<{name}/>".encode(), "")
+    except Malformed:
+        return False
+    return True
 
 
 def _text(rule: Callable[[Kind, str], Value], kind: Kind, value: Any) -> str | None:
