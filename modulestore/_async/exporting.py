@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modulestore._async.history import find_version
-from modulestore._async.reading import find_entry, head_as_of, load_chain
+from modulestore._async.reading import find_entry, load_chain
 from modulestore._async.store_base import StoreBase
 from modulestore._async.waiting import closing, run_blocking
 from modulestore.errors import InvalidInput, VersionNotFound
@@ -19,6 +19,7 @@ from modulestore.model.exporting import ExportReport, plain_course
 from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry
 from modulestore.model.plain import PlainCourse
+from modulestore.model.structure import StructureHeader
 from modulestore.model.values import Progress
 from modulestore.olx.writing import ASSETS_JSON, DRAFTS_FOLDER, Written, listed_files, write_course
 from modulestore.storage.archive_writing import ArchiveWriter, FolderWriter, TarWriter, is_tar_name
@@ -69,7 +70,8 @@ class ExportingStore(StoreBase):
             progress: called with what is being done, how much of it is done, and how much there is.
 
         Cost: the index, tags if there are any, two structures, their definitions, and with ``files`` their
-        list and their bytes, two MiB at a time.
+        list and their bytes, two MiB at a time; with ``since`` the headers of the draft branch and that
+        version, or if it is a draft, the headers of both and each head that was published meanwhile.
 
         Raises:
             CourseNotFound, VersionNotFound: there is no such version.
@@ -85,7 +87,7 @@ class ExportingStore(StoreBase):
         versions = await self._versions(entry, version)
         tell = progress or (lambda what, done, total: None)
         tell("reading", 0, 1)
-        stored = await self._backend.files.list(course_key) if files else []
+        stored = await self._files(entry, course_key) if files else []
         plain = await self._plain(course_key, versions, stored)
         written = await run_blocking(write_course, plain)
         tell("reading", 1, 1)
@@ -94,10 +96,13 @@ class ExportingStore(StoreBase):
         changes = await run_blocking(_changes, written, before, dest, stored_files, files)
         writer = await run_blocking(_writer, dest, written.folder, before is not None, force)
         try:
+            gone: list[str] = []
+            if isinstance(writer, FolderWriter):
+                await run_blocking(writer.expect_inside, [*changes.paths, *changes.removed])
+                gone = await run_blocking(
+                    writer.remove, changes.removed
+                )  # a folder may take the place of a file
             await self._write(writer, written, changes.paths, stored_files, tell)
-            gone = (
-                await run_blocking(writer.remove, changes.removed) if isinstance(writer, FolderWriter) else []
-            )
             await run_blocking(writer.end)
         finally:
             await run_blocking(writer.close)
@@ -121,6 +126,15 @@ class ExportingStore(StoreBase):
             return _Versions(entry.heads[LIBRARY], None)
         return _Versions(entry.heads.get(PUBLISHED), entry.heads.get(DRAFT))
 
+    async def _files(self, entry: IndexEntry, key: ContextKey) -> list[CourseFile]:
+        """The files of a course; of one that was asked for in the old style, those of today's key if it has
+        none in the old one.
+        """
+        found = await self._backend.files.list(key)
+        if not found and key != entry.key:
+            found = await self._backend.files.list(entry.key)
+        return list(found)
+
     async def _plain(
         self, key: ContextKey, versions: _Versions, files: Sequence[CourseFile] = ()
     ) -> PlainCourse:
@@ -138,21 +152,24 @@ class ExportingStore(StoreBase):
 
     async def _before(
         self, entry: IndexEntry, key: ContextKey, versions: _Versions, since: VersionId | str
-    ) -> Written:
-        """What an export of then had, without its static files. The branch that the version is not of is
-        taken as it was at that time.
+    ) -> list[Mapping[str, bytes]]:
+        """What an export of then may have had, without its static files and drafts: while a version was the
+        head of the draft branch, the published one had one head or several.
         """
         wanted = await find_version(self._backend, entry, since)
-        if versions.draft is None or versions.published is None:
-            return await run_blocking(write_course, await self._plain(key, _Versions(wanted, None)))
-        drafts = {header.id: header for header in await load_chain(self._backend, versions.draft)}
-        if wanted in drafts:
-            then = drafts[wanted].edited_on
-            before = _Versions(await head_as_of(self._backend, versions.published, then), wanted)
-        else:
-            then = (await self._reader.structures({wanted}))[wanted].header.edited_on
-            before = _Versions(wanted, await head_as_of(self._backend, versions.draft, then))
-        return await run_blocking(write_course, await self._plain(key, before))
+        published: list[VersionId | None] = [wanted]
+        if versions.draft is not None and versions.published is not None:
+            drafts = await load_chain(self._backend, versions.draft)
+            if any(header.id == wanted for header in drafts):
+                published = _beside(wanted, drafts, await load_chain(self._backend, versions.published))
+        found = []
+        for version in published:
+            draft = (
+                wanted if version is None else versions.draft
+            )  # beside a published one its blocks do not count
+            plain = await self._plain(key, _Versions(version, draft))
+            found.append((await run_blocking(write_course, replace(plain, draft_blocks={}))).files)
+        return found
 
     async def _write(
         self,
@@ -177,6 +194,23 @@ class ExportingStore(StoreBase):
         tell("writing", len(paths), len(paths))
 
 
+def _beside(
+    wanted: VersionId, chain: Sequence[StructureHeader], other: Sequence[StructureHeader]
+) -> list[VersionId | None]:
+    """The heads that the other branch had while a version was the head of its own, of two chains, newest
+    first; None: it had none yet.
+    """
+    at = next(at for at, header in enumerate(chain) if header.id == wanted)
+    then, until = chain[at].edited_on, chain[at - 1].edited_on if at else None
+    heads: list[VersionId | None] = []
+    for header in other:
+        if header.edited_on <= then:
+            return [*heads, header.id]
+        if until is None or header.edited_on <= until:
+            heads.append(header.id)
+    return [*heads, None]
+
+
 class _Changes(NamedTuple):
     """Paths that are to be written, and that are to be removed."""
 
@@ -186,7 +220,7 @@ class _Changes(NamedTuple):
 
 def _changes(
     written: Written,
-    before: Written | None,
+    before: Sequence[Mapping[str, bytes]] | None,
     dest: str | Path | BinaryIO,
     stored: Mapping[str, CourseFile],
     files: bool,
@@ -203,9 +237,13 @@ def _changes(
     changed = {
         path
         for path, data in written.files.items()
-        if data != (_bytes(folder / path) if path.startswith(DRAFTS_FOLDER) else before.files.get(path))
+        if (
+            data != _bytes(folder / path)
+            if path.startswith(DRAFTS_FOLDER)
+            else any(files.get(path) != data for files in before)
+        )
     } - {ASSETS_JSON}
-    there = before.files.keys() | _files_below(folder, DRAFTS_FOLDER)
+    there = {path for files in before for path in files} | _files_below(folder, DRAFTS_FOLDER)
     removed = there - written.files.keys()
     if not files:
         return _Changes(sorted(changed), removed)

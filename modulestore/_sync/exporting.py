@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modulestore._sync.history import find_version
-from modulestore._sync.reading import find_entry, head_as_of, load_chain
+from modulestore._sync.reading import find_entry, load_chain
 from modulestore._sync.store_base import StoreBase
 from modulestore._sync.waiting import closing, run_blocking
 from modulestore.errors import InvalidInput, VersionNotFound
@@ -20,6 +20,7 @@ from modulestore.model.exporting import ExportReport, plain_course
 from modulestore.model.files import CourseFile
 from modulestore.model.index import IndexEntry
 from modulestore.model.plain import PlainCourse
+from modulestore.model.structure import StructureHeader
 from modulestore.model.values import Progress
 from modulestore.olx.writing import ASSETS_JSON, DRAFTS_FOLDER, Written, listed_files, write_course
 from modulestore.storage.archive_writing import ArchiveWriter, FolderWriter, TarWriter, is_tar_name
@@ -70,7 +71,8 @@ class ExportingStore(StoreBase):
             progress: called with what is being done, how much of it is done, and how much there is.
 
         Cost: the index, tags if there are any, two structures, their definitions, and with ``files`` their
-        list and their bytes, two MiB at a time.
+        list and their bytes, two MiB at a time; with ``since`` the headers of the draft branch and that
+        version, or if it is a draft, the headers of both and each head that was published meanwhile.
 
         Raises:
             CourseNotFound, VersionNotFound: there is no such version.
@@ -86,7 +88,7 @@ class ExportingStore(StoreBase):
         versions = self._versions(entry, version)
         tell = progress or (lambda what, done, total: None)
         tell("reading", 0, 1)
-        stored = self._backend.files.list(course_key) if files else []
+        stored = self._files(entry, course_key) if files else []
         plain = self._plain(course_key, versions, stored)
         written = run_blocking(write_course, plain)
         tell("reading", 1, 1)
@@ -95,8 +97,11 @@ class ExportingStore(StoreBase):
         changes = run_blocking(_changes, written, before, dest, stored_files, files)
         writer = run_blocking(_writer, dest, written.folder, before is not None, force)
         try:
+            gone: list[str] = []
+            if isinstance(writer, FolderWriter):
+                run_blocking(writer.expect_inside, [*changes.paths, *changes.removed])
+                gone = run_blocking(writer.remove, changes.removed)  # a folder may take the place of a file
             self._write(writer, written, changes.paths, stored_files, tell)
-            gone = run_blocking(writer.remove, changes.removed) if isinstance(writer, FolderWriter) else []
             run_blocking(writer.end)
         finally:
             run_blocking(writer.close)
@@ -120,6 +125,15 @@ class ExportingStore(StoreBase):
             return _Versions(entry.heads[LIBRARY], None)
         return _Versions(entry.heads.get(PUBLISHED), entry.heads.get(DRAFT))
 
+    def _files(self, entry: IndexEntry, key: ContextKey) -> list[CourseFile]:
+        """The files of a course; of one that was asked for in the old style, those of today's key if it has
+        none in the old one.
+        """
+        found = self._backend.files.list(key)
+        if not found and key != entry.key:
+            found = self._backend.files.list(entry.key)
+        return list(found)
+
     def _plain(self, key: ContextKey, versions: _Versions, files: Sequence[CourseFile] = ()) -> PlainCourse:
         wanted = {version for version in (versions.published, versions.draft) if version is not None}
         if not wanted:
@@ -135,21 +149,24 @@ class ExportingStore(StoreBase):
 
     def _before(
         self, entry: IndexEntry, key: ContextKey, versions: _Versions, since: VersionId | str
-    ) -> Written:
-        """What an export of then had, without its static files. The branch that the version is not of is
-        taken as it was at that time.
+    ) -> list[Mapping[str, bytes]]:
+        """What an export of then may have had, without its static files and drafts: while a version was the
+        head of the draft branch, the published one had one head or several.
         """
         wanted = find_version(self._backend, entry, since)
-        if versions.draft is None or versions.published is None:
-            return run_blocking(write_course, self._plain(key, _Versions(wanted, None)))
-        drafts = {header.id: header for header in load_chain(self._backend, versions.draft)}
-        if wanted in drafts:
-            then = drafts[wanted].edited_on
-            before = _Versions(head_as_of(self._backend, versions.published, then), wanted)
-        else:
-            then = (self._reader.structures({wanted}))[wanted].header.edited_on
-            before = _Versions(wanted, head_as_of(self._backend, versions.draft, then))
-        return run_blocking(write_course, self._plain(key, before))
+        published: list[VersionId | None] = [wanted]
+        if versions.draft is not None and versions.published is not None:
+            drafts = load_chain(self._backend, versions.draft)
+            if any(header.id == wanted for header in drafts):
+                published = _beside(wanted, drafts, load_chain(self._backend, versions.published))
+        found = []
+        for version in published:
+            draft = (
+                wanted if version is None else versions.draft
+            )  # beside a published one its blocks do not count
+            plain = self._plain(key, _Versions(version, draft))
+            found.append((run_blocking(write_course, replace(plain, draft_blocks={}))).files)
+        return found
 
     def _write(
         self,
@@ -174,6 +191,23 @@ class ExportingStore(StoreBase):
         tell("writing", len(paths), len(paths))
 
 
+def _beside(
+    wanted: VersionId, chain: Sequence[StructureHeader], other: Sequence[StructureHeader]
+) -> list[VersionId | None]:
+    """The heads that the other branch had while a version was the head of its own, of two chains, newest
+    first; None: it had none yet.
+    """
+    at = next(at for at, header in enumerate(chain) if header.id == wanted)
+    then, until = chain[at].edited_on, chain[at - 1].edited_on if at else None
+    heads: list[VersionId | None] = []
+    for header in other:
+        if header.edited_on <= then:
+            return [*heads, header.id]
+        if until is None or header.edited_on <= until:
+            heads.append(header.id)
+    return [*heads, None]
+
+
 class _Changes(NamedTuple):
     """Paths that are to be written, and that are to be removed."""
 
@@ -183,7 +217,7 @@ class _Changes(NamedTuple):
 
 def _changes(
     written: Written,
-    before: Written | None,
+    before: Sequence[Mapping[str, bytes]] | None,
     dest: str | Path | BinaryIO,
     stored: Mapping[str, CourseFile],
     files: bool,
@@ -200,9 +234,13 @@ def _changes(
     changed = {
         path
         for path, data in written.files.items()
-        if data != (_bytes(folder / path) if path.startswith(DRAFTS_FOLDER) else before.files.get(path))
+        if (
+            data != _bytes(folder / path)
+            if path.startswith(DRAFTS_FOLDER)
+            else any(files.get(path) != data for files in before)
+        )
     } - {ASSETS_JSON}
-    there = before.files.keys() | _files_below(folder, DRAFTS_FOLDER)
+    there = {path for files in before for path in files} | _files_below(folder, DRAFTS_FOLDER)
     removed = there - written.files.keys()
     if not files:
         return _Changes(sorted(changed), removed)

@@ -6,14 +6,15 @@ owners or modes of the machine are in it.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ from modulestore.storage.new_files import NewFile, cannot_write
 __all__ = ["ArchiveWriter", "FolderWriter", "TarWriter", "is_tar_name"]
 
 _GZIP_LEVEL = 6
+_ROOT_FILES = ("course.xml", "library.xml")
 _TAR_NAMES = (".tar.gz", ".tgz", ".tar")
 
 
@@ -74,6 +76,7 @@ class TarWriter(ArchiveWriter):
             InvalidInput: there is something already and ``force`` is not set, or there can be nothing.
         """
         self.size = 0
+        self._closed = False
         self._folder = folder
         self._new = NewFile(dest, force=force) if isinstance(dest, Path) else None
         self._stream = None if isinstance(dest, Path) else dest
@@ -107,11 +110,14 @@ class TarWriter(ArchiveWriter):
             self._new.publish()
 
     def close(self) -> None:
+        self._closed = True
         if self._new is not None:
             self._new.close()
 
     def raw(self, data: bytes) -> None:
         """Write what is compressed already."""
+        if self._closed:
+            return  # gzip ends what broke off when it is collected, as if it were whole
         if self._new is not None:
             self._new.write(data)
         elif self._stream is not None:
@@ -161,31 +167,50 @@ class FolderWriter(ArchiveWriter):
         self.written: list[str] = []
         self._dest = dest
         self._updates = update and dest.is_dir()
+        self._fills = not self._updates and _is_empty_folder(dest)
         if not self._updates and os.path.lexists(dest) and not _is_empty_folder(dest):
             raise InvalidInput(
                 "is there already",
                 place=str(dest),
                 hint="give an empty folder, or --since to bring it up to date",
             )
-        self._root = dest if self._updates else dest.with_name(f".{dest.name}.{token_hex(4)}.part")
+        if self._fills:  # it may be where somebody works, or a disk of its own: it stays
+            self._root = dest / _part_name()
+        else:
+            self._root = dest if self._updates else dest.with_name(f".{dest.name}.{token_hex(4)}.part")
         self._part: Path | None = None
+        self._file: BinaryIO | None = None
         self._path = ""
         try:
             self._root.mkdir(exist_ok=self._updates)
-            self._file: BinaryIO | None = None
         except OSError as error:
             hint = "give a folder in one that exists"
             raise InvalidInput(
                 f"cannot be made: {error.strerror or error}", place=str(dest), hint=hint
             ) from error
 
+    def expect_inside(self, paths: Iterable[str]) -> None:
+        """Look whether the folder has these paths itself, or could have them.
+
+        Raises:
+            InvalidInput: a link on the way leads somewhere else.
+        """
+        parents = {parent for path in paths for parent in PurePosixPath(path).parents}
+        for folder in sorted(self._root / parent for parent in parents - {PurePosixPath()}):
+            if folder.is_symlink():
+                raise InvalidInput(
+                    "is a link: what it leads to is not brought up to date",
+                    place=str(folder),
+                    hint="put a folder in its place",
+                )
+
     def begin(self, path: str, size: int) -> None:
         self._path = path
         file = self._root / path
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._part = file.with_name(f".{token_hex(8)}.part") if self._updates else file
-            self._file = self._part.open("wb")
+            self._part = file.with_name(_part_name()) if self._updates else file
+            self._file = self._part.open("xb")  # a disk may take two names for one
         except OSError as error:
             raise cannot_write(error, file) from error
 
@@ -214,7 +239,7 @@ class FolderWriter(ArchiveWriter):
         removed = []
         for path in sorted(paths):
             file = self._root / path
-            if not file.is_file():
+            if file.is_dir() or not os.path.lexists(file):
                 continue
             try:
                 file.unlink()
@@ -231,11 +256,27 @@ class FolderWriter(ArchiveWriter):
         if self._updates:
             return
         try:
-            if self._dest.is_dir():
-                self._dest.rmdir()  # an empty one
-            os.rename(self._root, self._dest)
+            if self._fills:
+                self._fill()
+            else:
+                os.rename(self._root, self._dest)
         except OSError as error:
             raise cannot_write(error, self._dest) from error
+
+    def _fill(self) -> None:
+        """Move all there is into the folder; the file that makes it a course last."""
+        names = sorted((entry.name for entry in self._root.iterdir()), key=lambda name: name in _ROOT_FILES)
+        moved: list[Path] = []
+        try:
+            for name in names:
+                if os.path.lexists(self._dest / name):
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                os.rename(self._root / name, self._dest / name)
+                moved.append(self._dest / name)
+        except BaseException:
+            for path in moved:
+                os.rename(path, self._root / path.name)
+            raise
 
     def close(self) -> None:
         if self._file is not None:
@@ -245,6 +286,11 @@ class FolderWriter(ArchiveWriter):
             self._part.unlink(missing_ok=True)
         if not self._updates:
             shutil.rmtree(self._root, ignore_errors=True)
+
+
+def _part_name() -> str:
+    """The name of what is not complete; should it stay behind, no import reads it."""
+    return f"._{token_hex(8)}.part"
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -75,6 +75,11 @@ def write_course(plain: PlainCourse) -> Written:
     )
 
 
+def _links(plain: PlainCourse) -> Links:
+    key = plain.key
+    return Links(Identity(key.org or "", key.course or "", key.run, plain.root), None)
+
+
 def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
     key = plain.key
     assert isinstance(key, CourseKey)
@@ -84,8 +89,8 @@ def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
             f"the run {run!r} cannot be the name of a folder, which an archive has for it",
             hint="re-run the course under another name",
         )
-    links = Links(Identity(key.org or "", key.course or "", run, plain.root), None)
     plain = with_root(plain, COURSE_ROOT)
+    links = _links(plain)
     writer = BlockWriter(key, plain.blocks, links, problems)
     root = _normal_root(plain.blocks[plain.root], key, links)
     writer.put(f"course/{run.replace(':', '/')}.xml", f"{_course_element(writer, root)}\n")
