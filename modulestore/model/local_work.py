@@ -63,6 +63,12 @@ def with_local_work(
     for key in drafts:
         if key.type not in DIRECT_ONLY:
             above[key] = _with_known_children(local.draft_blocks[key], above.keys())
+    if drafts:
+        _take_from_elsewhere(above, view, there, [key for key in drafts if key.type not in DIRECT_ONLY])
+        # A draft that stays lacks what was moved out of it, and where that went may be as the archive has it.
+        shown = _reached(view, plain.root).keys() & _reached(there, plain.root).keys()
+        _put_back(above, view, plain.root, shown)
+        _put_back(above, there, plain.root, shown)
     draft_blocks = {
         key: block for key, block in above.items() if key not in blocks or not same_block(blocks[key], block)
     }
@@ -112,13 +118,14 @@ class _Decided:
 
 
 def _taken_out(local: PlainCourse, decided: _Decided) -> set[BlockKey]:
-    """Blocks that are published and that the draft has taken out, which stays so."""
-    taken = set()
+    """Blocks that are published and that the draft has taken out, not moved, which stays so."""
+    taken: set[BlockKey] = set()
+    shown = _reached({**local.blocks, **local.draft_blocks}, local.root)
     for key, block in local.draft_blocks.items():
         published = local.blocks.get(key)
         listed = set(block.children or ())
         for child in () if published is None else published.children or ():
-            if child not in listed and decided.keeps_draft(child):
+            if child not in listed and child not in shown and decided.keeps_draft(child):
                 taken.add(child)
     return taken
 
@@ -141,6 +148,56 @@ def _laid_over(
         children = [child for child in children if child in found and child not in taken_out]
         if children != list(block.children or ()):
             found[key] = replace(block, children=children)
+    return found
+
+
+def _take_from_elsewhere(
+    blocks: dict[BlockKey, PlainBlock], local: Blocks, archive: Blocks, drafts: Collection[BlockKey]
+) -> None:
+    """Take what drafts that stay have got from elsewhere out of where the archive has it."""
+    moved = {
+        child
+        for key in drafts
+        for child in blocks[key].children or ()
+        if child not in (archive[key].children or ())
+    }
+    for key, block in blocks.items():
+        if key in drafts or not moved.intersection(block.children or ()):
+            continue
+        stay = local[key].children or () if key in local else ()
+        children = [child for child in block.children or () if child not in moved or child in stay]
+        blocks[key] = replace(block, children=children)
+
+
+def _put_back(
+    blocks: dict[BlockKey, PlainBlock], places: Blocks, root: BlockKey, shown: Collection[BlockKey]
+) -> None:
+    """Put those that are to be ``shown``, and that nothing leads to, where they are in ``places``."""
+    found = _reached(blocks, root)
+    waiting = list(found)
+    for key in waiting:  # grows by what is put back
+        if key not in places or blocks[key].children is None:
+            continue
+        listed = places[key].children or ()
+        lost = [child for child in listed if child in shown and child in blocks and child not in found]
+        if not lost:
+            continue
+        children = _merged(blocks[key].children or (), listed, lost)
+        blocks[key] = replace(blocks[key], children=children)
+        for child in lost:
+            again = [one for one in _reached(blocks, child) if one not in found]
+            found.update(dict.fromkeys(again))
+            waiting.extend(again)
+
+
+def _reached(blocks: Blocks, root: BlockKey) -> dict[BlockKey, None]:
+    """The block and what it leads to."""
+    found, waiting = {root: None}, [root]
+    while waiting:
+        for child in blocks[waiting.pop()].children or ():
+            if child in blocks and child not in found:
+                found[child] = None
+                waiting.append(child)
     return found
 
 

@@ -212,14 +212,14 @@ class FolderWriter(ArchiveWriter):
             self._part = file.with_name(_part_name()) if self._updates else file
             self._file = self._part.open("xb")  # a disk may take two names for one
         except OSError as error:
-            raise cannot_write(error, file) from error
+            raise cannot_write(error, self._dest / path) from error
 
     def write(self, data: bytes) -> None:
         assert self._file is not None
         try:
             self._file.write(data)
         except OSError as error:
-            raise cannot_write(error, self._root / self._path) from error
+            raise cannot_write(error, self._dest / self._path) from error
         self.size += len(data)
 
     def finish(self) -> None:
@@ -230,7 +230,7 @@ class FolderWriter(ArchiveWriter):
             if self._updates:
                 os.replace(self._part, self._root / self._path)
         except OSError as error:
-            raise cannot_write(error, self._root / self._path) from error
+            raise cannot_write(error, self._dest / self._path) from error
         self._part = self._file = None
         self.written.append(self._path)
 
@@ -244,7 +244,7 @@ class FolderWriter(ArchiveWriter):
             try:
                 file.unlink()
             except OSError as error:
-                raise cannot_write(error, file) from error
+                raise cannot_write(error, self._dest / path) from error
             removed.append(path)
             for folder in file.parents:
                 if folder == self._root or not _is_empty_folder(folder):

@@ -110,3 +110,51 @@ async def test_what_a_draft_has_taken_out(backend: Backend, tmp_path: Path) -> N
         assert (await other.changes(SMALL_COURSE)).keys() == (await store.changes(SMALL_COURSE)).keys()
         await other.publish(SMALL_COURSE)
         assert A1 not in await other.open(SMALL_COURSE)
+
+
+@BACKENDS
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("to", [("vertical", "c"), ("sequential", "second"), ("vertical", "b")])
+async def test_what_drafts_have_moved(
+    backend: Backend, tmp_path: Path, when: str, to: tuple[str, str]
+) -> None:
+    """Before the archive was written or after: it is there, and once."""
+    store = AsyncStore(backend)
+    await make_small_course(store)
+    await store.export_course(SMALL_COURSE, tmp_path / "then")
+    await store.import_course(tmp_path / "then")
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.move(A1, to, 0)
+    if when == "before":
+        await store.export_course(SMALL_COURSE, tmp_path / "moved")
+    rules = LocalRules(drafts="keep")
+    archive = tmp_path / ("then" if when == "after" else "moved")
+    planned = await store.import_course(archive, local=rules, dry_run=True)
+    before = (await store.open(SMALL_COURSE, branch="draft")).version
+    report = await store.import_course(archive, local=rules)
+    draft = await store.open(SMALL_COURSE, branch="draft")
+    (parent,) = draft[A1].parents
+    assert parent.block_key == to
+    assert (await store.check(SMALL_COURSE)).problems == ()
+    assert report.changed is planned.changed is False
+    assert draft.version == before
+
+
+@BACKENDS
+async def test_what_is_planned_is_what_is_done(backend: Backend, tmp_path: Path) -> None:
+    store = AsyncStore(backend)
+    archive = await gone_on(store, tmp_path)
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.delete(("html", "b1"))
+        edit.move(A1, ("vertical", "b"))
+        edit.update(edit.course.root, display_name="Renamed")
+    for rules in (LocalRules(drafts="keep"), LocalRules(missing="keep"), LocalRules()):
+        planned = await store.import_course(archive, local=rules, dry_run=True)
+        assert planned.diffs is not None
+        before = {name: (await store.open(SMALL_COURSE, branch=name)).version for name in planned.diffs}
+        done = await store.import_course(archive, local=rules)
+        assert (done.kept, done.changed, done.drafts) == (planned.kept, planned.changed, planned.drafts)
+        for name, plan in planned.diffs.items():
+            made = await store.diff(SMALL_COURSE, before[name], name)
+            assert [block.key for block in made.added] == [block.key for block in plan.added]
+            assert (made.removed, made.moved, made.changed) == (plan.removed, plan.moved, plan.changed)

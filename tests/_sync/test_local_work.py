@@ -109,3 +109,49 @@ def test_what_a_draft_has_taken_out(backend: Backend, tmp_path: Path) -> None:
         assert (other.changes(SMALL_COURSE)).keys() == (store.changes(SMALL_COURSE)).keys()
         other.publish(SMALL_COURSE)
         assert A1 not in other.open(SMALL_COURSE)
+
+
+@BACKENDS
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("to", [("vertical", "c"), ("sequential", "second"), ("vertical", "b")])
+def test_what_drafts_have_moved(backend: Backend, tmp_path: Path, when: str, to: tuple[str, str]) -> None:
+    """Before the archive was written or after: it is there, and once."""
+    store = Store(backend)
+    make_small_course(store)
+    store.export_course(SMALL_COURSE, tmp_path / "then")
+    store.import_course(tmp_path / "then")
+    with store.edit(SMALL_COURSE) as edit:
+        edit.move(A1, to, 0)
+    if when == "before":
+        store.export_course(SMALL_COURSE, tmp_path / "moved")
+    rules = LocalRules(drafts="keep")
+    archive = tmp_path / ("then" if when == "after" else "moved")
+    planned = store.import_course(archive, local=rules, dry_run=True)
+    before = (store.open(SMALL_COURSE, branch="draft")).version
+    report = store.import_course(archive, local=rules)
+    draft = store.open(SMALL_COURSE, branch="draft")
+    (parent,) = draft[A1].parents
+    assert parent.block_key == to
+    assert (store.check(SMALL_COURSE)).problems == ()
+    assert report.changed is planned.changed is False
+    assert draft.version == before
+
+
+@BACKENDS
+def test_what_is_planned_is_what_is_done(backend: Backend, tmp_path: Path) -> None:
+    store = Store(backend)
+    archive = gone_on(store, tmp_path)
+    with store.edit(SMALL_COURSE) as edit:
+        edit.delete(("html", "b1"))
+        edit.move(A1, ("vertical", "b"))
+        edit.update(edit.course.root, display_name="Renamed")
+    for rules in (LocalRules(drafts="keep"), LocalRules(missing="keep"), LocalRules()):
+        planned = store.import_course(archive, local=rules, dry_run=True)
+        assert planned.diffs is not None
+        before = {name: (store.open(SMALL_COURSE, branch=name)).version for name in planned.diffs}
+        done = store.import_course(archive, local=rules)
+        assert (done.kept, done.changed, done.drafts) == (planned.kept, planned.changed, planned.drafts)
+        for name, plan in planned.diffs.items():
+            made = store.diff(SMALL_COURSE, before[name], name)
+            assert [block.key for block in made.added] == [block.key for block in plan.added]
+            assert (made.removed, made.moved, made.changed) == (plan.removed, plan.moved, plan.changed)
