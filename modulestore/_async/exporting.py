@@ -116,7 +116,7 @@ class ExportingStore(StoreBase):
             bytes=writer.size,
             written=tuple(writer.written) if isinstance(writer, FolderWriter) else None,
             removed=tuple(gone),
-            problems=tuple(written.problems),
+            problems=(*plain.problems, *written.problems),
         )
 
     async def _versions(self, entry: IndexEntry, version: VersionId | str | None) -> _Versions:

@@ -115,7 +115,7 @@ class ExportingStore(StoreBase):
             bytes=writer.size,
             written=tuple(writer.written) if isinstance(writer, FolderWriter) else None,
             removed=tuple(gone),
-            problems=tuple(written.problems),
+            problems=(*plain.problems, *written.problems),
         )
 
     def _versions(self, entry: IndexEntry, version: VersionId | str | None) -> _Versions:

@@ -55,7 +55,7 @@ def plain_course(
     """A course as an archive holds it; one of the two structures is there.
 
     Blocks that nothing leads to are not in it, nor is what only a store knows: edit info, and defaults that a
-    library gave.
+    library gave. Pages that the draft has taken out are among its problems: no list of children says so.
     """
     structure = published or draft
     assert structure is not None
@@ -72,6 +72,11 @@ def plain_course(
         },
         assets=dict(structure.assets or {}),
         files=plain_files(files),
+        problems=[
+            Problem(f"{key.type}/{key.id}", "it is taken out, and published still", "as published")
+            for key in blocks
+            if draft is not None and is_detached(key.type) and key not in drafts
+        ],
     )
 
 

@@ -216,3 +216,19 @@ async def test_files_of_a_course_asked_for_in_the_old_style(store: AsyncStore, t
     report = await store.export_course(old, tmp_path / "course")
     assert report.files == 1
     assert (tmp_path / "course" / "static" / "a.txt").read_bytes() == b"a"
+
+
+async def test_a_page_that_is_taken_out(store: AsyncStore, tmp_path: Path) -> None:
+    """Templates of tags have drafts, and no draft can say that one is gone."""
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.add("custom_tag_template", id="t", data="<$x/>")
+    assert (await store.export_course(SMALL_COURSE, tmp_path / "new")).problems == ()
+    async with AsyncStore(await open_sqlite(tmp_path / "other.db")) as other:
+        await other.import_course(tmp_path / "new", strict=True)
+        assert ("custom_tag_template", "t") in await other.open(SMALL_COURSE, branch="draft")
+        assert ("custom_tag_template", "t") not in await other.open(SMALL_COURSE)
+    await store.publish(SMALL_COURSE, f"block-v1:{SMALL_COURSE[10:]}+type@custom_tag_template+block@t")
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.delete(("custom_tag_template", "t"))
+    (problem,) = (await store.export_course(SMALL_COURSE, tmp_path / "gone")).problems
+    assert (problem.place, problem.action) == ("custom_tag_template/t", "as published")

@@ -213,3 +213,19 @@ def test_files_of_a_course_asked_for_in_the_old_style(store: Store, tmp_path: Pa
     report = store.export_course(old, tmp_path / "course")
     assert report.files == 1
     assert (tmp_path / "course" / "static" / "a.txt").read_bytes() == b"a"
+
+
+def test_a_page_that_is_taken_out(store: Store, tmp_path: Path) -> None:
+    """Templates of tags have drafts, and no draft can say that one is gone."""
+    with store.edit(SMALL_COURSE) as edit:
+        edit.add("custom_tag_template", id="t", data="<$x/>")
+    assert (store.export_course(SMALL_COURSE, tmp_path / "new")).problems == ()
+    with Store(open_sqlite(tmp_path / "other.db")) as other:
+        other.import_course(tmp_path / "new", strict=True)
+        assert ("custom_tag_template", "t") in other.open(SMALL_COURSE, branch="draft")
+        assert ("custom_tag_template", "t") not in other.open(SMALL_COURSE)
+    store.publish(SMALL_COURSE, f"block-v1:{SMALL_COURSE[10:]}+type@custom_tag_template+block@t")
+    with store.edit(SMALL_COURSE) as edit:
+        edit.delete(("custom_tag_template", "t"))
+    (problem,) = (store.export_course(SMALL_COURSE, tmp_path / "gone")).problems
+    assert (problem.place, problem.action) == ("custom_tag_template/t", "as published")
