@@ -266,3 +266,22 @@ def test_what_pages_have_beside_their_text() -> None:
     plain = course_of()
     again = expect_stable(replace(plain, blocks={**plain.blocks, page.key: page}))
     assert again.blocks[page.key] == page
+
+
+def test_a_chapter_in_a_unit() -> None:
+    """It has no drafts of its own, but is in one."""
+    chapter, section, unit = (
+        BlockKey("chapter", "in"),
+        BlockKey("sequential", "in"),
+        BlockKey("vertical", "in"),
+    )
+    plain = course_of()
+    drafts = [
+        replace(plain.blocks[UNIT], children=[chapter]),
+        PlainBlock(chapter, {"display_name": "A"}, {}, [section]),
+        PlainBlock(section, {}, {}, [unit]),
+        PlainBlock(unit, {}, {}, []),
+    ]
+    plain = replace(plain, draft_blocks={block.key: block for block in drafts})
+    assert write_course(plain).problems == []
+    assert differences(expect_stable(plain).draft_blocks, plain.draft_blocks) == []

@@ -34,9 +34,10 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
     writer = BlockWriter(plain.key, view, links, problems, base=DRAFTS_FOLDER)
     parents = _parents(view)
     listed = {key: list(block.children or ()) for key, block in plain.blocks.items()}
+    nowhere: list[BlockKey] = []
     for position, root, parent in _places(view, parents, _roots(plain.draft_blocks, parents)):
         if parent not in plain.blocks:
-            writer.report(view[root], "what it is in is not published", "left out")
+            nowhere.append(root)
             continue
         more = {"parent_url": str(plain.key.usage(*parent)), INDEX: str(position)}
         path = pointed_file(root.type, root.id)
@@ -46,6 +47,9 @@ def write_drafts(plain: PlainCourse, links: Links, problems: Problems) -> dict[s
         children = listed.setdefault(parent, [])
         if root not in children:
             children.insert(position, root)
+    for root in nowhere:
+        if not writer.has(root):  # nor is it in another draft
+            writer.report(view[root], "what it is in is not published", "left out")
     pages = {key: block for key, block in plain.draft_blocks.items() if is_detached(key.type)}
     write_pages(writer, pages, None)
     write_left(writer, _outline(writer, plain, listed))
@@ -98,8 +102,8 @@ def _outline(
     """Lists of children in the outline that are others than units being added make them."""
     outline = {}
     for key, block in sorted(plain.draft_blocks.items()):
-        if key.type not in DIRECT_ONLY or is_detached(key.type):
-            continue
+        if key.type not in DIRECT_ONLY or is_detached(key.type) or writer.has(key):
+            continue  # it has no drafts, or is in one
         published = plain.blocks.get(key)
         # What could not be written is nowhere when the list is read.
         children = [child for child in block.children or () if child in plain.blocks or writer.has(child)]
