@@ -135,9 +135,18 @@ def _laid_over(
 ) -> dict[BlockKey, PlainBlock]:
     """Blocks of an archive with those of a course that it lacks, each where it was."""
     found = dict(blocks)
+    # What the archive has elsewhere is moved, not kept twice.
+    moved = {
+        child
+        for key, block in blocks.items()
+        for child in block.children or ()
+        if key not in local or child not in (local[key].children or ())
+    }
     for key in local:
         if key in missing:
-            found[key] = local[key]
+            block = local[key]
+            stay = None if block.children is None else [one for one in block.children if one not in moved]
+            found[key] = replace(block, children=stay)
     for key, block in found.items():
         children = block.children
         if children is None:

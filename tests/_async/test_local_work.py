@@ -158,3 +158,17 @@ async def test_what_is_planned_is_what_is_done(backend: Backend, tmp_path: Path)
             made = await store.diff(SMALL_COURSE, before[name], name)
             assert [block.key for block in made.added] == [block.key for block in plan.added]
             assert (made.removed, made.moved, made.changed) == (plan.removed, plan.moved, plan.changed)
+
+
+@BACKENDS
+async def test_what_is_in_a_unit_that_the_archive_lacks(backend: Backend, tmp_path: Path) -> None:
+    """The unit stays; what the archive has elsewhere is there, not in both."""
+    store = AsyncStore(backend)
+    archive = await gone_on(store, tmp_path)
+    async with store.edit(SMALL_COURSE) as edit:
+        edit.move(("html", "b1"), UNIT)
+    report = await store.import_course(archive, local=LocalRules(missing="keep"))
+    assert set(report.kept) == {UNIT, NEW}
+    draft = await store.open(SMALL_COURSE, branch="draft")
+    assert [parent.id for parent in draft["html", "b1"].parents] == ["b"]
+    assert (await store.check(SMALL_COURSE)).problems == ()
