@@ -104,9 +104,9 @@ def _string(value: Any) -> str:
 
 def _integer(value: Any) -> int | float:
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value)
+        return int(value.strip())  # which takes more for blanks than int does
     if isinstance(value, str) and _FLOAT.fullmatch(value.strip()):
-        value = float(value)
+        value = float(value.strip())
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -116,7 +116,7 @@ def _integer(value: Any) -> int | float:
 
 def _float(value: Any) -> float:
     if isinstance(value, str) and _FLOAT.fullmatch(value.strip()):
-        value = float(value)
+        value = float(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
         return float(value)
     raise _Refused
@@ -143,7 +143,7 @@ def _date(value: Any) -> datetime:
 
 def _relative_time(value: Any) -> str | float:
     if isinstance(value, str) and _FLOAT.fullmatch(value.strip()):
-        value = float(value)
+        value = float(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 24 * 3600:
         if value != int(value):
             return value

@@ -257,3 +257,11 @@ def test_numbers_in_json(text: str, value: float) -> None:
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:
     assert parse_json('"\\ud83c\\udf0a"') == "🌊"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(Kind.INTEGER, "3\x1f"), (Kind.FLOAT, "\x1c3.5"), (Kind.RELATIVE_TIME, "3\x1f")]
+)
+def test_blanks_that_numbers_do_not_know(kind: Kind, text: str) -> None:
+    """A policy can have them, as JSON does."""
+    assert native_value(kind, text).value in (3, 3.5, "00:00:03")
