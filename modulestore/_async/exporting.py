@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from modulestore._async.history import find_version
 from modulestore._async.reading import find_entry, load_chain
@@ -25,6 +25,8 @@ from modulestore.olx.writing import ASSETS_JSON, DRAFTS_FOLDER, Written, listed_
 from modulestore.storage.archive_writing import ArchiveWriter, FolderWriter, TarWriter, is_tar_name
 
 __all__ = ["ExportingStore"]
+
+_OF_DRAFTS: Final = frozenset({".xml", ".html", ".json"})
 
 # Whoever gives such a name does not want a folder of that name.
 _OTHER_ARCHIVES = (".zip", ".7z", ".gz", ".bz2", ".xz", ".zst")
@@ -63,8 +65,8 @@ class ExportingStore(StoreBase):
                 ``.tar.gz`` to; or a folder.
             version: an id, a tag, or a branch, whose head is meant; without, both heads.
             since: an id, a tag, or a branch, that ``dest``, a folder, has an export of: what has changed
-                since is written, what is gone is removed, and everything else there stays as it is, but in
-                ``drafts``, which becomes what the drafts are.
+                since is written, what is gone is removed, and everything else there stays as it is, but for
+                files of drafts in ``drafts``, which become those of now.
             files: write the static files too.
             force: overwrite the tar file that is there.
             progress: called with what is being done, how much of it is done, and how much there is.
@@ -243,7 +245,7 @@ def _changes(
             else any(files.get(path) != data for files in before)
         )
     } - {ASSETS_JSON}
-    there = {path for files in before for path in files} | _files_below(folder, DRAFTS_FOLDER)
+    there = {path for files in before for path in files} | _drafts_in(folder)
     removed = there - written.files.keys()
     if not files:
         return _Changes(sorted(changed), removed)
@@ -260,9 +262,12 @@ def _changes(
     )
 
 
-def _files_below(folder: Path, name: str) -> set[str]:
-    """Paths of all files in a folder of this one."""
-    return {path.relative_to(folder).as_posix() for path in (folder / name).rglob("*") if path.is_file()}
+def _drafts_in(folder: Path) -> set[str]:
+    """Paths of all files of a folder that an import would take for drafts. What else is there is not ours."""
+    files = (folder / DRAFTS_FOLDER).rglob("*")
+    return {
+        path.relative_to(folder).as_posix() for path in files if path.suffix in _OF_DRAFTS and path.is_file()
+    }
 
 
 def _has(path: Path, file: CourseFile) -> bool:
