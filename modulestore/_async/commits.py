@@ -22,6 +22,7 @@ from modulestore.errors import (
     CommitUnknown,
     EditConflict,
     HeadMoved,
+    InvalidInput,
     ModuleStoreError,
     StorageUnavailable,
 )
@@ -29,6 +30,7 @@ from modulestore.formats.definitions import encode_definition
 from modulestore.formats.structures import Schema, encode_structure
 from modulestore.keys import BlockKey, ContextKey, VersionId
 from modulestore.model.commit import BranchMove, Commit
+from modulestore.model.definition import Definition
 from modulestore.model.index import IndexEntry, Moved
 from modulestore.model.revision import Revision
 from modulestore.model.structure import Structure
@@ -231,13 +233,21 @@ def encoded(changed: Mapping[str, Revision], schema: Schema, *, whole: bool = Fa
     """What revisions need to have stored; ``whole``: their structures build on no others."""
     documents = Documents()
     for revision in changed.values():
-        for version, definition in revision.definitions.items():
-            documents.definitions[version] = encode_definition(definition)
         made = revision.structure()
+        for version, definition in revision.definitions.items():
+            documents.definitions[version] = _encoded_content(definition, made)
         document, structure = encode_structure(made.stored_as(None) if whole else made, schema)
         documents.structures[revision.version] = document
         documents.made.append(structure)
     return documents
+
+
+def _encoded_content(definition: Definition, made: Structure) -> bytes:
+    try:
+        return encode_definition(definition)
+    except InvalidInput as error:
+        block = made.key(list(made.definitions).index(definition.id))
+        raise InvalidInput(error.message, place="/".join(block), hint=error.hint) from error
 
 
 def _written(documents: Documents, changed: Mapping[str, Revision], entry: IndexEntry) -> Written:

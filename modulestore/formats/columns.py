@@ -15,9 +15,7 @@ from itertools import accumulate, chain
 from typing import Any, Final
 
 import msgpack
-from bson.errors import BSONError
 
-from modulestore.errors import InvalidInput
 from modulestore.formats.blocks import StoredData, origin_of
 from modulestore.formats.cells import (
     Cell,
@@ -32,6 +30,7 @@ from modulestore.formats.cells import (
     settings_of,
     split,
 )
+from modulestore.formats.encoding import REFUSED, unstorable
 from modulestore.formats.frames import Frame
 from modulestore.formats.packing import pack, unpack, unpack_all
 from modulestore.keys import BlockKey
@@ -237,9 +236,8 @@ class Cells:
                 return split(origin[0].document(structure, position, origin[1]))
             record = structure.record(position)
             return cell_of_record(record, self._info(record.edit_info))
-        except (BSONError, ValueError, TypeError, OverflowError) as error:
-            key = structure.key(position)
-            raise InvalidInput(f"this cannot be stored: {error}", place=f"{key.type}/{key.id}") from error
+        except REFUSED as error:
+            raise unstorable(error, "/".join(structure.key(position))) from error
 
     def _info(self, info: EditInfo) -> bytes:
         known = self._infos.get(id(info))

@@ -13,7 +13,7 @@ import bson
 from bson.errors import BSONError
 
 from modulestore.errors import CorruptDocument
-from modulestore.formats.encoding import OPTIONS
+from modulestore.formats.encoding import OPTIONS, REFUSED, unstorable
 from modulestore.formats.headers import EPOCH, corrupt, document_id
 from modulestore.formats.ids import optional_id, optional_oid, to_object_id, to_version_id
 from modulestore.formats.numbers import expect_known
@@ -26,7 +26,11 @@ _SCHEMA_VERSION = 1
 
 
 def encode_definition(definition: Definition) -> bytes:
-    """The ``definitions`` document of a definition, as BSON."""
+    """The ``definitions`` document of a definition, as BSON.
+
+    Raises:
+        InvalidInput: it holds something that no document can hold.
+    """
     document = {
         "_id": to_object_id(definition.id),
         "block_type": definition.block_type,
@@ -39,7 +43,10 @@ def encode_definition(definition: Definition) -> bytes:
         },
         "schema_version": _SCHEMA_VERSION,
     }
-    return bson.encode(document, codec_options=OPTIONS)
+    try:
+        return bson.encode(document, codec_options=OPTIONS)
+    except REFUSED as error:
+        raise unstorable(error, f"content of a block of type {definition.block_type}") from error
 
 
 def decode_definition(document: bytes) -> Definition:

@@ -14,12 +14,15 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
-from modulestore.errors import CorruptDocument
+from modulestore.errors import CorruptDocument, InvalidInput
 
-__all__ = ["OPTIONS", "fields_of", "leading_fields"]
+__all__ = ["OPTIONS", "REFUSED", "fields_of", "leading_fields", "unstorable"]
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 """How documents are encoded and decoded: times are aware, in UTC."""
+
+REFUSED = BSONError, ValueError, TypeError, OverflowError
+"""What encoders raise for a value that no document can hold."""
 
 # Bytes of a value by type; others say their own length.
 _FIXED = {
@@ -46,6 +49,12 @@ _ON_TOP = {
     0x0E: 4,  # symbol
     0x0F: 0,  # code with variables
 }
+
+
+def unstorable(error: Exception, place: str | None) -> InvalidInput:
+    """What to raise when an encoder has refused a value (`REFUSED`)."""
+    hint = "text, numbers of up to 64 bits, times, lists, and mappings whose keys are text can be stored"
+    return InvalidInput(f"this cannot be stored: {error}", place=place, hint=hint)
 
 
 def fields_of(document: bytes, names: Collection[str]) -> dict[str, Any]:

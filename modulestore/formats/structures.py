@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import bson
-from bson.errors import BSONError
 
-from modulestore.errors import CorruptDocument, InvalidInput
+from modulestore.errors import CorruptDocument
 from modulestore.formats import v1, v2
 from modulestore.formats.blocks import StoredData, document_of
-from modulestore.formats.encoding import OPTIONS, fields_of
+from modulestore.formats.encoding import OPTIONS, REFUSED, fields_of, unstorable
 from modulestore.formats.headers import document_id
 from modulestore.formats.layers import Stored
 from modulestore.formats.numbers import expect_known
@@ -98,8 +97,8 @@ def encode_structure(structure: Structure, schema: Schema) -> Encoded:
         return Encoded(document, structure.stored_as(stored))
     try:
         return Encoded(v1.encode_structure(structure), structure.stored_as(None))
-    except (BSONError, ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"this cannot be stored: {error}", place=_offender(structure)) from error
+    except REFUSED as error:
+        raise unstorable(error, _offender(structure)) from error
 
 
 def built_on(document: bytes) -> tuple[VersionId, ...]:
@@ -160,7 +159,7 @@ def _offender(structure: Structure) -> str | None:
     for position in range(len(structure)):
         try:
             bson.encode(document_of(structure, position), codec_options=OPTIONS)
-        except (BSONError, ValueError, TypeError, OverflowError):
+        except REFUSED:
             key = structure.key(position)
             return f"{key.type}/{key.id}"
     return None

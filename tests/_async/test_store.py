@@ -189,6 +189,21 @@ async def test_what_is_not_there(backend: Backend) -> None:
         await store.open("course-v1:example+MS101+2026")
 
 
+@pytest.mark.parametrize("value", [{1: 2}, object(), 2**70, "\ud800"])
+@pytest.mark.parametrize("field", ["data", "display_name"])
+@BACKENDS
+async def test_a_value_that_no_document_can_hold(backend: Backend, field: str, value: object) -> None:
+    store = AsyncStore(backend)
+    key = (await store.import_course(COURSE)).key
+    before = (await store.open(key, branch="draft")).version
+    with pytest.raises(InvalidInput) as caught:
+        async with store.edit(key, author="ana") as edit:
+            edit.update(("html", "columns"), **{field: value})
+    assert caught.value.place == "html/columns"
+    assert caught.value.hint
+    assert (await store.open(key, branch="draft")).version == before
+
+
 @BACKENDS
 async def test_the_stored_spelling_of_a_key_is_used(backend: Backend) -> None:
     store = AsyncStore(backend)

@@ -188,6 +188,21 @@ def test_what_is_not_there(backend: Backend) -> None:
         store.open("course-v1:example+MS101+2026")
 
 
+@pytest.mark.parametrize("value", [{1: 2}, object(), 2**70, "\ud800"])
+@pytest.mark.parametrize("field", ["data", "display_name"])
+@BACKENDS
+def test_a_value_that_no_document_can_hold(backend: Backend, field: str, value: object) -> None:
+    store = Store(backend)
+    key = (store.import_course(COURSE)).key
+    before = (store.open(key, branch="draft")).version
+    with pytest.raises(InvalidInput) as caught:
+        with store.edit(key, author="ana") as edit:
+            edit.update(("html", "columns"), **{field: value})
+    assert caught.value.place == "html/columns"
+    assert caught.value.hint
+    assert (store.open(key, branch="draft")).version == before
+
+
 @BACKENDS
 def test_the_stored_spelling_of_a_key_is_used(backend: Backend) -> None:
     store = Store(backend)
