@@ -253,7 +253,7 @@ def _changes(
         changed.add(ASSETS_JSON)
     return _Changes(
         sorted(changed),
-        {*removed, *listed_files(_bytes(folder / ASSETS_JSON))}
+        {*removed, *listed_files(_bytes(folder / ASSETS_JSON) or b"")}
         - written.files.keys()
         - written.statics.keys(),
     )
@@ -263,7 +263,9 @@ def _drafts_in(folder: Path) -> set[str]:
     """Paths of all files of a folder that an import would take for drafts. What else is there is not ours."""
     files = (folder / DRAFTS_FOLDER).rglob("*")
     return {
-        path.relative_to(folder).as_posix() for path in files if path.suffix in _OF_DRAFTS and path.is_file()
+        path.relative_to(folder).as_posix()
+        for path in files
+        if path.is_file() and (path.suffix in _OF_DRAFTS or path.parent.name == "custom_tags")
     }
 
 
@@ -277,8 +279,8 @@ def _has(path: Path, file: CourseFile) -> bool:
         return file.md5 is not None and hashlib.file_digest(source, "md5").hexdigest() == file.md5
 
 
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _writer(dest: str | Path | BinaryIO, folder: str, update: bool, force: bool) -> ArchiveWriter:

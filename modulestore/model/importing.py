@@ -198,7 +198,7 @@ class _Planner:
         blocks = [self._block(branch, version, base, target[key], key in drafts) for key in order]
         assets = _merged_assets(base.assets if base else None, plain.assets)
         changed = (
-            base is None or len(kept) < len(base) or any(isinstance(block, BlockRecord) for block in blocks)
+            base is None or len(kept) < len(base) or any(self._needs_version(base, block) for block in blocks)
         )
         if base is not None and not changed and assets == base.assets:
             self.heads[branch] = base
@@ -231,16 +231,7 @@ class _Planner:
             children = ()  # the platform's publication gives every block a list of children, leaves too
         definition = self._definition(block, old)
         info = self._edit_info(branch, version, block.key, old, differs)
-        if (
-            old is not None
-            and old.definition == definition
-            and same_value(old.settings, block.settings)
-            and tuple(old.children or ()) == tuple(children or ())
-            and same_value(list(old.asides), list(block.asides))
-            and (branch != PUBLISHED or differs or old.edit_info.source_version == info.source_version)
-        ):
-            return block.key
-        return BlockRecord(
+        made = BlockRecord(
             key=block.key,
             definition=definition,
             children=children,
@@ -248,6 +239,23 @@ class _Planner:
             defaults=old.defaults if old else {},
             asides=block.asides,
             edit_info=info,
+        )
+        if old is None or not _says_the_same(old, made):
+            return made
+        is_marked = branch != PUBLISHED or differs or old.edit_info.source_version == info.source_version
+        return block.key if is_marked else made
+
+    def _needs_version(self, base: Structure, block: BlockKey | BlockRecord) -> bool:
+        """Whether a block is a reason for a new version. That it is marked as the draft's is none while the
+        draft is what it was.
+        """
+        if isinstance(block, BlockKey):
+            return False
+        position = base.position(block.key)
+        return (
+            DRAFT in self.new_structures
+            or position is None
+            or not _says_the_same(base.record(position), block)
         )
 
     def _definition(self, block: PlainBlock, old: BlockRecord | None) -> VersionId:
@@ -357,6 +365,16 @@ class _Planner:
 
 def _keys(structure: Structure) -> Iterator[BlockKey]:
     return (structure.key(position) for position in range(len(structure)))
+
+
+def _says_the_same(one: BlockRecord, other: BlockRecord) -> bool:
+    """Whether two states of a block differ in nothing but when and by whom they were made."""
+    return (
+        one.definition == other.definition
+        and same_value(one.settings, other.settings)
+        and tuple(one.children or ()) == tuple(other.children or ())
+        and same_value(list(one.asides), list(other.asides))
+    )
 
 
 def _merged_assets(base: Assets | None, new: Assets) -> Assets | None:

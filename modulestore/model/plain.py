@@ -91,8 +91,8 @@ class PlainCourse:
         then detached
             blocks.
         draft_blocks: blocks whose draft differs from, or is missing in, ``blocks``; laid over ``blocks`` they
-        give the draft
-            branch. A parent that only its draft makes list a draft child is here too.
+            give the draft branch, but for what nothing leads to then. A parent that only its draft makes list
+            a draft child is here too.
         draft_roots: how many draft subtrees the archive has.
         assets: asset metadata of the structure, by asset type, each list sorted by ``filename``.
         files: static files, sorted by name.

@@ -134,6 +134,23 @@ def test_what_authors_do(backend: Backend, tmp_path: Path) -> None:
 
 
 @BACKENDS
+def test_a_draft_that_has_become_what_is_published(backend: Backend, tmp_path: Path) -> None:
+    """It was edited, and nothing is different any more: not for an import either."""
+    store = Store(backend)
+    store.import_course(COURSE)
+    store.restore(COURSE_KEY, "published", author="ana")
+    store.export_course(COURSE_KEY, tmp_path / "course.tar")
+    assert not (store.import_course(tmp_path / "course.tar")).changed
+    # An edit that the archive takes back leaves nothing unpublished, in the platform's eyes neither.
+    with store.edit(COURSE_KEY, author="ana") as edit:
+        edit.update(("html", "columns"), display_name="Others")
+    assert (store.import_course(tmp_path / "course.tar")).changed
+    draft, published = [store.open(COURSE_KEY, branch=branch) for branch in ("draft", "published")]
+    block = published["html", "columns"]
+    assert block.edit_info.source_version == draft["html", "columns"].edit_info.update_version
+
+
+@BACKENDS
 def test_one_version(backend: Backend, tmp_path: Path) -> None:
     store = Store(backend)
     make_small_course(store)
