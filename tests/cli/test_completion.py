@@ -58,7 +58,7 @@ def complete(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     ("line", "offered"),
     [
         ("tr", ["tree"]),
-        ("un", ["undelete", "unpublish", "undo"]),
+        ("un", ["undelete", "unpublish", "undo", "untag"]),
         ("prune a", ["apply"]),
         ("assets unl", ["unlock"]),
         ("tree --br", ["--branch"]),
