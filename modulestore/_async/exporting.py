@@ -166,10 +166,7 @@ class ExportingStore(StoreBase):
                 published = _beside(wanted, drafts, await load_chain(self._backend, versions.published))
         found = []
         for version in published:
-            draft = (
-                wanted if version is None else versions.draft
-            )  # beside a published one its blocks do not count
-            plain = await self._plain(key, _Versions(version, draft))
+            plain = await self._plain(key, _Versions(version, wanted if version is None else None))
             found.append((await run_blocking(write_course, replace(plain, draft_blocks={}))).files)
         return found
 

@@ -163,10 +163,7 @@ class ExportingStore(StoreBase):
                 published = _beside(wanted, drafts, load_chain(self._backend, versions.published))
         found = []
         for version in published:
-            draft = (
-                wanted if version is None else versions.draft
-            )  # beside a published one its blocks do not count
-            plain = self._plain(key, _Versions(version, draft))
+            plain = self._plain(key, _Versions(version, wanted if version is None else None))
             found.append((run_blocking(write_course, replace(plain, draft_blocks={}))).files)
         return found
 

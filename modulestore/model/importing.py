@@ -24,7 +24,7 @@ from modulestore.model.exporting import plain_course
 from modulestore.model.fields import is_detached
 from modulestore.model.index import IndexEntry
 from modulestore.model.local_work import LocalRules, with_local_work
-from modulestore.model.plain import PlainBlock, PlainCourse, Problem, with_root
+from modulestore.model.plain import PlainBlock, PlainCourse, Problem, reached, with_root
 from modulestore.model.structure import BlockRecord, EditInfo, Structure, StructureHeader
 from modulestore.model.values import Author
 
@@ -155,12 +155,7 @@ def _as_plain(existing: Existing) -> PlainCourse:
 
 def _shown(root: BlockKey, view: Mapping[BlockKey, PlainBlock]) -> Mapping[BlockKey, PlainBlock]:
     """The blocks that the root leads to, and the pages beside: not what the drafts have taken out."""
-    found, waiting = {root}, [root]
-    while waiting:
-        for child in view[waiting.pop()].children or ():
-            if child in view and child not in found:
-                found.add(child)
-                waiting.append(child)
+    found = reached(view, root)
     return {key: block for key, block in view.items() if key in found or is_detached(key.type)}
 
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from modulestore.keys import BlockKey
 from modulestore.model.branches import DIRECT_ONLY
-from modulestore.model.plain import PlainBlock, PlainCourse, same_block
+from modulestore.model.plain import PlainBlock, PlainCourse, reached, same_block
 
 __all__ = ["LocalRules", "Rule", "with_local_work"]
 
@@ -66,7 +66,7 @@ def with_local_work(
     if drafts:
         _take_from_elsewhere(above, view, there, [key for key in drafts if key.type not in DIRECT_ONLY])
         # A draft that stays lacks what was moved out of it, and where that went may be as the archive has it.
-        shown = _reached(view, plain.root).keys() & _reached(there, plain.root).keys()
+        shown = reached(view, plain.root).keys() & reached(there, plain.root).keys()
         _put_back(above, view, plain.root, shown)
         _put_back(above, there, plain.root, shown)
     draft_blocks = {
@@ -120,7 +120,7 @@ class _Decided:
 def _taken_out(local: PlainCourse, decided: _Decided) -> set[BlockKey]:
     """Blocks that are published and that the draft has taken out, not moved, which stays so."""
     taken: set[BlockKey] = set()
-    shown = _reached({**local.blocks, **local.draft_blocks}, local.root)
+    shown = reached({**local.blocks, **local.draft_blocks}, local.root)
     for key, block in local.draft_blocks.items():
         published = local.blocks.get(key)
         listed = set(block.children or ())
@@ -182,7 +182,7 @@ def _put_back(
     blocks: dict[BlockKey, PlainBlock], places: Blocks, root: BlockKey, shown: Collection[BlockKey]
 ) -> None:
     """Put those that are to be ``shown``, and that nothing leads to, where they are in ``places``."""
-    found = _reached(blocks, root)
+    found = reached(blocks, root)
     waiting = list(found)
     for key in waiting:  # grows by what is put back
         if key not in places or blocks[key].children is None:
@@ -194,20 +194,9 @@ def _put_back(
         children = _merged(blocks[key].children or (), listed, lost)
         blocks[key] = replace(blocks[key], children=children)
         for child in lost:
-            again = [one for one in _reached(blocks, child) if one not in found]
+            again = [one for one in reached(blocks, child) if one not in found]
             found.update(dict.fromkeys(again))
             waiting.extend(again)
-
-
-def _reached(blocks: Blocks, root: BlockKey) -> dict[BlockKey, None]:
-    """The block and what it leads to."""
-    found, waiting = {root: None}, [root]
-    while waiting:
-        for child in blocks[waiting.pop()].children or ():
-            if child in blocks and child not in found:
-                found[child] = None
-                waiting.append(child)
-    return found
 
 
 def _merged(

@@ -15,7 +15,7 @@ from modulestore.keys import BlockKey, ContextKey
 from modulestore.model.branches import DIRECT_ONLY
 from modulestore.model.comparing import same_value
 
-__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem", "same_block", "with_root"]
+__all__ = ["PlainBlock", "PlainCourse", "PlainFile", "Problem", "reached", "same_block", "with_root"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,17 @@ class PlainCourse:
         ``draft_blocks`` for a child only.
         """
         return sum(key.type not in DIRECT_ONLY for key in self.draft_blocks)
+
+
+def reached(blocks: Mapping[BlockKey, PlainBlock], root: BlockKey) -> dict[BlockKey, None]:
+    """The block and what it leads to."""
+    found, waiting = {root: None}, [root]
+    while waiting:
+        for child in blocks[waiting.pop()].children or ():
+            if child in blocks and child not in found:
+                found[child] = None
+                waiting.append(child)
+    return found
 
 
 def with_root(plain: PlainCourse, root: BlockKey) -> PlainCourse:

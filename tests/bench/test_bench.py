@@ -132,7 +132,7 @@ def test_jobs_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixture[
 
 
 def test_commands_on_the_page_can_be_run() -> None:
-    """They are not run: they take a quarter of an hour."""
+    """They are not run: that takes too long."""
     lines = re.findall(
         r"^\$ python -m tools.bench(.*)", (ROOT / "docs" / "benchmarks.md").read_text(), re.MULTILINE
     )

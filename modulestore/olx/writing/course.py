@@ -75,11 +75,6 @@ def write_course(plain: PlainCourse) -> Written:
     )
 
 
-def _links(plain: PlainCourse) -> Links:
-    key = plain.key
-    return Links(Identity(key.org or "", key.course or "", key.run, plain.root), None)
-
-
 def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
     key = plain.key
     assert isinstance(key, CourseKey)
@@ -90,7 +85,7 @@ def _course(plain: PlainCourse, problems: Problems) -> dict[str, bytes]:
             hint="re-run the course under another name",
         )
     plain = with_root(plain, COURSE_ROOT)
-    links = _links(plain)
+    links = Links(Identity(key.org or "", key.course or "", run, plain.root), None)
     writer = BlockWriter(key, plain.blocks, links, problems)
     root = _normal_root(plain.blocks[plain.root], key, links)
     writer.put(f"course/{run.replace(':', '/')}.xml", f"{_course_element(writer, root)}\n")
